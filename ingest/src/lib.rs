@@ -1,0 +1,1 @@
+//! The sources: CSV files, CRM webhooks, sample traffic.

@@ -1,0 +1,1 @@
+//! The rules: pure functions from events to scores and recommendations.

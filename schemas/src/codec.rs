@@ -1,0 +1,191 @@
+//! Records to bytes and back, in the Confluent wire format: a zero byte, the big-endian id of the writer's schema,
+//! the Avro datum. Decoding borrows from the bytes and resolves by field name, so an older record reads as a newer
+//! type; encoding appends to a buffer that the caller reuses.
+//!
+//! Without a registry the ids are derived from each schema's fingerprint, with a bit set that no registry's counter
+//! reaches. So the schemas of this build decode everywhere, and two builds never mean different schemas by one id.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Read as _;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
+use serde_avro_fast::Schema;
+use serde_avro_fast::de::read::SliceRead;
+use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
+use serde_avro_fast::ser::{SerializerConfig, SerializerState};
+
+use crate::{CodecError, RegistryClient, RegistryError, Topic};
+
+const MAGIC: u8 = 0;
+const HEADER_BYTES: usize = 5;
+/// Set in ids that come from a fingerprint.
+const FINGERPRINT_BIT: u32 = 0x4000_0000;
+/// No list in our records is longer; a longer one in the bytes is damage, not data.
+const LIST_ITEMS_MAX: usize = 100_000;
+/// How many unknown ids are remembered, so that damaged headers do not turn into a storm of look-ups.
+const UNKNOWN_IDS_MAX: usize = 1_024;
+
+/// The schemas known to this process: those it writes with, and those it has met.
+pub struct Schemas {
+    write_ids: HashMap<Topic, u32>,
+    known: RwLock<HashMap<u32, Arc<Schema>>>,
+    unknown: RwLock<HashSet<u32>>,
+    registry: Option<RegistryClient>,
+}
+
+impl Schemas {
+    /// The schemas of this build, under ids derived from their fingerprints.
+    #[must_use]
+    pub fn compiled() -> Arc<Self> {
+        let write_ids = Topic::ALL.into_iter().map(|topic| (topic, fingerprint_id(topic))).collect();
+        Arc::new(Self::new(write_ids, None))
+    }
+
+    /// Finds the ids of this build's schemas under the subjects `{prefix}{topic}-value`, registering them first if
+    /// `register` says so. Blocks on the network.
+    ///
+    /// # Errors
+    /// When the registry does not answer, does not know a schema, or refuses one as incompatible.
+    pub fn from_registry(
+        client: RegistryClient,
+        prefix: &str,
+        register: bool,
+    ) -> Result<Arc<Self>, RegistryError> {
+        let mut write_ids = HashMap::new();
+        for topic in Topic::ALL {
+            let subject = format!("{prefix}{}-value", topic.name());
+            let id = if register {
+                client.register(&subject, topic.avsc())?
+            } else {
+                client.find(&subject, topic.avsc())?
+            };
+            write_ids.insert(topic, id);
+        }
+        Ok(Arc::new(Self::new(write_ids, Some(client))))
+    }
+
+    fn new(write_ids: HashMap<Topic, u32>, registry: Option<RegistryClient>) -> Self {
+        let mut known = HashMap::new();
+        for topic in Topic::ALL {
+            known.insert(fingerprint_id(topic), Arc::clone(compiled(topic)));
+            known.insert(write_ids[&topic], Arc::clone(compiled(topic)));
+        }
+        Self { write_ids, known: RwLock::new(known), unknown: RwLock::default(), registry }
+    }
+
+    /// An encoder of one topic's values.
+    #[must_use]
+    pub fn encoder(&self, topic: Topic) -> Encoder {
+        let mut header = [MAGIC; HEADER_BYTES];
+        header[1..].copy_from_slice(&self.write_ids[&topic].to_be_bytes());
+        Encoder { header, config: SerializerConfig::new(compiled(topic)) }
+    }
+
+    /// A decoder of any topic's values.
+    #[must_use]
+    pub fn decoder(self: &Arc<Self>) -> Decoder {
+        Decoder { schemas: Arc::clone(self), last: None }
+    }
+
+    fn by_id(&self, id: u32) -> Result<Arc<Schema>, CodecError> {
+        if let Some(schema) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            return Ok(Arc::clone(schema));
+        }
+        let Some(registry) = &self.registry else { return Err(CodecError::UnknownSchema { id }) };
+        if self.unknown.read().unwrap_or_else(PoisonError::into_inner).contains(&id) {
+            return Err(CodecError::UnknownSchema { id });
+        }
+        let text = match registry.schema_by_id(id) {
+            Ok(Some(text)) => text,
+            Ok(None) => {
+                let mut unknown = self.unknown.write().unwrap_or_else(PoisonError::into_inner);
+                if unknown.len() >= UNKNOWN_IDS_MAX {
+                    unknown.clear();
+                }
+                unknown.insert(id);
+                return Err(CodecError::UnknownSchema { id });
+            }
+            Err(source) => return Err(CodecError::Registry { id, source }),
+        };
+        let schema: Schema = text.parse().map_err(|e| CodecError::Malformed {
+            record: "Avro schema",
+            reason: format!("schema id {id}: {e}"),
+        })?;
+        let schema = Arc::new(schema);
+        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&schema));
+        Ok(schema)
+    }
+}
+
+/// Encodes the values of one topic.
+pub struct Encoder {
+    header: [u8; HEADER_BYTES],
+    config: SerializerConfig<'static>,
+}
+
+impl Encoder {
+    /// Appends the framed value to `out`, which is left as it was on an error.
+    ///
+    /// # Errors
+    /// When the value does not fit the topic's schema, which the tests of this crate rule out for its own types.
+    pub fn encode<T: Serialize>(&mut self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        let start = out.len();
+        out.extend_from_slice(&self.header);
+        let mut state = SerializerState::from_writer(&mut *out, &mut self.config);
+        value.serialize(state.serializer()).map_err(|e| {
+            out.truncate(start);
+            CodecError::NotEncodable { record: std::any::type_name::<T>(), reason: e.to_string() }
+        })
+    }
+}
+
+/// Decodes values, whatever schema they were written with. Cheap to make; one per thread remembers the last schema.
+pub struct Decoder {
+    schemas: Arc<Schemas>,
+    last: Option<(u32, Arc<Schema>)>,
+}
+
+impl Decoder {
+    /// Reads a framed value. The result borrows from `bytes`.
+    ///
+    /// # Errors
+    /// Every error but [`CodecError::Registry`] is a property of the bytes and stays the same when tried again.
+    pub fn decode<'a, T: Deserialize<'a>>(&mut self, bytes: Option<&'a [u8]>) -> Result<T, CodecError> {
+        let bytes = bytes.ok_or(CodecError::NoValue)?;
+        let Some((&[MAGIC, a, b, c, d], datum)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
+            return Err(CodecError::NotFramed);
+        };
+        let id = u32::from_be_bytes([a, b, c, d]);
+        let schema = match &mut self.last {
+            Some((last, schema)) if *last == id => schema,
+            last => &last.insert((id, self.schemas.by_id(id)?)).1,
+        };
+        let malformed = |reason| CodecError::Malformed { record: std::any::type_name::<T>(), reason };
+        let mut config = DeserializerConfig::new(schema);
+        config.max_seq_size = LIST_ITEMS_MAX;
+        let mut state = DeserializerState::with_config(SliceRead::new(datum), config);
+        let value = T::deserialize(state.deserializer()).map_err(|e| malformed(e.to_string()))?;
+        match state.into_reader().read(&mut [0]) {
+            Ok(0) => Ok(value),
+            _ => Err(malformed("bytes are left over after the value".to_owned())),
+        }
+    }
+}
+
+/// The parsed schema of this build for a topic, parsed once.
+fn compiled(topic: Topic) -> &'static Arc<Schema> {
+    static PARSED: OnceLock<HashMap<Topic, Arc<Schema>>> = OnceLock::new();
+    let parsed = PARSED.get_or_init(|| {
+        Topic::ALL
+            .into_iter()
+            .map(|topic| (topic, Arc::new(topic.avsc().parse().expect("the tests parse every schema"))))
+            .collect()
+    });
+    &parsed[&topic]
+}
+
+fn fingerprint_id(topic: Topic) -> u32 {
+    let [a, b, c, d, ..] = *compiled(topic).rabin_fingerprint();
+    (u32::from_le_bytes([a, b, c, d]) & (FINGERPRINT_BIT - 1)) | FINGERPRINT_BIT
+}

@@ -1,0 +1,130 @@
+//! Record keys. They are readable, and a separator inside a part is escaped, so that two things never share a key.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+use crate::Day;
+
+/// The three parts of a campaign key, `{platform}:{account_id}:{campaign_id}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CampaignKey<'a> {
+    /// Ad platform.
+    pub platform: &'a str,
+    /// Ad account.
+    pub account_id: &'a str,
+    /// Campaign.
+    pub campaign_id: &'a str,
+}
+
+/// A campaign key and a day, `{campaign key}@{YYYY-MM-DD}`: the key of `campaign-days`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayKey<'a> {
+    /// The campaign's key as text, already escaped.
+    pub campaign_key: &'a str,
+    /// The day.
+    pub day: Day,
+}
+
+/// The key of a lead, `{system}:{lead_id}`, each part escaped.
+#[must_use]
+pub fn lead_key(system: &str, lead_id: &str) -> String {
+    format!("{}:{}", Escaped(system), Escaped(lead_id))
+}
+
+impl CampaignKey<'_> {
+    /// Appends the key to a buffer, which is how the hot path writes it.
+    pub fn write(&self, out: &mut String) {
+        write!(out, "{self}").expect("writing to a String cannot fail");
+    }
+
+    /// Splits a key into its three parts, unescaped. `None` when it does not have three.
+    #[must_use]
+    pub fn split(key: &str) -> Option<[Cow<'_, str>; 3]> {
+        let mut parts = key.split(':').map(unescape);
+        let found = [parts.next()??, parts.next()??, parts.next()??];
+        parts.next().is_none().then_some(found)
+    }
+}
+
+impl fmt::Display for CampaignKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", Escaped(self.platform), Escaped(self.account_id), Escaped(self.campaign_id))
+    }
+}
+
+impl<'a> DayKey<'a> {
+    /// Splits the key of a campaign's day. `None` when it does not end in `@YYYY-MM-DD`.
+    #[must_use]
+    pub fn split(key: &'a str) -> Option<Self> {
+        let (campaign_key, day) = key.rsplit_once('@')?;
+        Some(Self { campaign_key, day: Day::parse(day)? })
+    }
+}
+
+impl fmt::Display for DayKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.campaign_key, self.day)
+    }
+}
+
+/// Percent-escapes the two characters that would make a key ambiguous.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some(at) = rest.find([':', '%']) {
+            f.write_str(&rest[..at])?;
+            f.write_str(if rest.as_bytes()[at] == b':' { "%3A" } else { "%25" })?;
+            rest = &rest[at + 1..];
+        }
+        f.write_str(rest)
+    }
+}
+
+fn unescape(part: &str) -> Option<Cow<'_, str>> {
+    if !part.contains('%') {
+        return Some(Cow::Borrowed(part));
+    }
+    let (mut out, mut rest) = (String::with_capacity(part.len()), part);
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        out.push(match rest.get(at..at + 3)? {
+            "%3A" => ':',
+            "%25" => '%',
+            _ => return None,
+        });
+        rest = &rest[at + 3..];
+    }
+    out.push_str(rest);
+    Some(Cow::Owned(out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_key_reads_as_its_parts() {
+        let key = CampaignKey { platform: "facebook", account_id: "123", campaign_id: "Leads: 50% off" };
+        assert_eq!(key.to_string(), "facebook:123:Leads%3A 50%25 off");
+        assert_eq!(CampaignKey::split("a:b"), None);
+        assert_eq!(CampaignKey::split("a:b:c:d"), None);
+        assert_eq!(CampaignKey::split("a:b:%41"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_gives_its_parts_back(platform in ".*", account_id in ".*", campaign_id in ".*", day in -700_000..2_900_000_i32) {
+            let key = CampaignKey { platform: &platform, account_id: &account_id, campaign_id: &campaign_id }.to_string();
+            let parts = CampaignKey::split(&key).unwrap();
+            prop_assert_eq!(&parts[0], &platform);
+            prop_assert_eq!(&parts[1], &account_id);
+            prop_assert_eq!(&parts[2], &campaign_id);
+            let day_key = DayKey { campaign_key: &key, day: Day(day) };
+            let text = day_key.to_string();
+            prop_assert_eq!(DayKey::split(&text), Some(day_key));
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The contracts between adpulse's roles, and with everybody who reads its topics.
+//!
+//! Every topic is declared once in `topics.toml`, every value once in `avro/*.avsc`, and each has a Rust type in
+//! [`record`] that borrows from the bytes it was decoded from. [`codec`] turns one into the other in the Confluent
+//! wire format, [`registry`] speaks to a schema registry, [`topics`] describes the topics. A test holds types,
+//! schemas and examples against each other; nothing here knows Kafka, a clock or the rules.
+
+mod codec;
+mod error;
+mod key;
+pub mod record;
+mod registry;
+mod topics;
+mod units;
+
+pub use codec::{Decoder, Encoder, Schemas};
+pub use error::{CodecError, RegistryError};
+pub use key::{CampaignKey, DayKey, lead_key};
+pub use registry::{Compatibility, RegistryClient};
+pub use topics::{Cleanup, Topic, TopicSpec, TopicsError};
+pub use units::{Day, Micros, ParseMoneyError, TimestampMs};

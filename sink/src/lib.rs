@@ -1,0 +1,1 @@
+//! The stores: ClickHouse for history, Postgres for the current state.
