@@ -1,0 +1,2 @@
+//! Serves the embedded ClickHouse for a stack.
+fn main() {}
