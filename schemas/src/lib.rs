@@ -7,6 +7,7 @@
 
 mod codec;
 mod error;
+pub mod examples;
 mod key;
 pub mod record;
 mod registry;

@@ -25,18 +25,19 @@ pub struct Event<'a> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum EventBody<'a> {
     /// What is true of a campaign's day as of a batch.
-    #[serde(borrow)]
+    #[serde(rename = "adpulse.MetricsObserved", borrow)]
     MetricsObserved(MetricsObserved<'a>),
     /// What is true of a campaign itself; an absent field was not reported.
-    #[serde(borrow)]
+    #[serde(rename = "adpulse.CampaignObserved", borrow)]
     CampaignObserved(CampaignObserved<'a>),
     /// A lead's contribution to this campaign before and after a change.
-    #[serde(borrow)]
+    #[serde(rename = "adpulse.LeadChanged", borrow)]
     LeadChanged(LeadChanged<'a>),
     /// The platform's creative-fatigue signal.
-    #[serde(borrow)]
+    #[serde(rename = "adpulse.FatigueSignal", borrow)]
     FatigueSignal(FatigueSignal<'a>),
     /// Time passed; observed_at is the time.
+    #[serde(rename = "adpulse.Tick")]
     Tick(Tick),
 }
 

@@ -77,10 +77,10 @@ impl RawKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Reading<'a> {
     /// A row of figures that cannot be read without its file's header, as the source's mapping read it.
-    #[serde(borrow)]
+    #[serde(rename = "adpulse.MetricsReading", borrow)]
     MetricsReading(MetricsReading<'a>),
     /// A CRM event as the source's mapping read it.
-    #[serde(borrow)]
+    #[serde(rename = "adpulse.LeadReading", borrow)]
     LeadReading(LeadReading<'a>),
 }
 

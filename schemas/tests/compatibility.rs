@@ -1,0 +1,66 @@
+//! A schema may change only so that it still reads everything that any released schema wrote. `released/N/` records
+//! the schemas of each release; a change is released by adding the next folder, never by editing an old one.
+
+use std::fs;
+use std::path::PathBuf;
+
+use apache_avro::Schema;
+use apache_avro::schema_compatibility::SchemaCompatibility;
+
+fn folder(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn parse(path: &PathBuf) -> Schema {
+    Schema::parse_str(&fs::read_to_string(path).unwrap())
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+#[test]
+fn every_schema_reads_what_every_released_schema_wrote() {
+    let mut compared = 0;
+    for release in fs::read_dir(folder("released")).unwrap() {
+        for file in fs::read_dir(release.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            let current = folder("avro").join(path.file_name().unwrap());
+            assert!(current.exists(), "{} was released and is gone", current.display());
+            SchemaCompatibility::can_read(&parse(&path), &parse(&current)).unwrap_or_else(|e| {
+                panic!("{} can no longer read {}: {e}", current.display(), path.display())
+            });
+            compared += 1;
+        }
+    }
+    assert!(compared >= 10, "only {compared} released schemas were compared");
+}
+
+#[test]
+fn every_schema_is_in_the_newest_release_as_it_is() {
+    let newest = fs::read_dir(folder("released"))
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .max()
+        .expect("there is a release");
+    for file in fs::read_dir(folder("avro")).unwrap() {
+        let path = file.unwrap().path();
+        let released = folder("released").join(newest.to_string()).join(path.file_name().unwrap());
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            fs::read_to_string(&released).unwrap_or_default(),
+            "{} differs from release {newest}: copy avro/ to released/{} to release it",
+            path.display(),
+            newest + 1
+        );
+    }
+}
+
+#[test]
+fn the_check_sees_an_incompatible_change() {
+    let old =
+        Schema::parse_str(r#"{"type":"record","name":"R","fields":[{"name":"a","type":"long"}]}"#).unwrap();
+    let new = Schema::parse_str(
+        r#"{"type":"record","name":"R","fields":[{"name":"a","type":"long"},{"name":"b","type":"string"}]}"#,
+    )
+    .unwrap();
+    assert!(SchemaCompatibility::can_read(&old, &new).is_err());
+    assert!(SchemaCompatibility::can_read(&new, &old).is_ok());
+}
