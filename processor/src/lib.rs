@@ -1,1 +1,19 @@
 //! The rules: pure functions from events to scores and recommendations.
+//!
+//! [`Normalizer`] turns what sources said ([`schemas::record::RawEvent`]) into validated facts about campaigns and
+//! keeps the state of leads; [`Scorer`] turns facts into the merged days, the score and the announcements of each
+//! campaign; [`score`] is the pure function of the score alone. Each is the state of one partition, owned by one
+//! role, told everything it knows: records, positions, time. Nothing here does I/O, reads a clock, draws a random
+//! number or iterates in hash order, so one log always gives the same bytes.
+
+mod normalize;
+mod outcome;
+mod policy;
+pub mod score;
+mod scorer;
+
+pub use normalize::{NormalizeOutput, Normalizer};
+pub use outcome::{Outcome, Rejection};
+pub use policy::{AccountPolicy, Policy, PolicyError, ScorePolicy};
+pub use score::{Score, ScoreDay, ScoreInput, score};
+pub use scorer::{Applied, RestoreError, ScoreOutput, Scorer};
