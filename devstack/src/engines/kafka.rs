@@ -29,7 +29,8 @@ const ARTIFACT: Artifact = Artifact {
     unpack: None,
 };
 
-/// Small and quick, for one node: internal topics without copies, a cleaner that comes round often.
+/// Small and quick, for one node: internal topics without copies, a cleaner that comes round often. A broker
+/// that was killed may come back only when its old session has run out, which is why that is short.
 const PROPERTIES: &str = "\
 process.roles=broker,controller
 node.id=1
@@ -48,6 +49,8 @@ num.network.threads=2
 num.io.threads=4
 background.threads=2
 log.initial.task.delay.ms=1000
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
 log.cleaner.enable=true
 log.cleaner.backoff.ms=1000
 log.cleaner.dedupe.buffer.size=16777216
