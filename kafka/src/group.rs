@@ -1,0 +1,206 @@
+//! Membership in a consumer group, with the rebalance in the caller's hands.
+//!
+//! librdkafka tells of a rebalance through a callback inside `poll`. The callback here only notes the event; the loop that owns the
+//! consumer acts on it afterwards, between records, where it can commit, restore and assign without being inside a callback.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaError as ClientError;
+use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::client::{log_line, record_lag};
+use crate::error::KafkaError;
+use crate::metrics;
+use crate::record::TopicPartition;
+use crate::settings::{GroupOptions, KafkaSettings};
+
+/// What the group decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rebalance {
+    Assigned(Vec<TopicPartition>),
+    Revoked { lost: bool },
+}
+
+pub(crate) struct GroupContext {
+    group: String,
+    pending: AtomicBool,
+    events: Mutex<VecDeque<Rebalance>>,
+    closing: AtomicBool,
+}
+
+impl ClientContext for GroupContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        record_lag(&self.group, &statistics);
+    }
+
+    fn error(&self, error: ClientError, reason: &str) {
+        tracing::warn!(error = %error, reason, group = self.group, "Kafka consumer");
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let assigned = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.closing.load(Ordering::Acquire) {
+            // Nobody looks at events any more, but the close waits for this answer.
+            if let Err(error) = consumer.unassign() {
+                tracing::warn!(%error, group = self.group, "unassigning while closing");
+            }
+            return;
+        }
+        let event = if assigned {
+            metrics::count(metrics::REBALANCES_TOTAL, &self.group, 1);
+            Rebalance::Assigned(partitions_in(list))
+        } else {
+            Rebalance::Revoked { lost: consumer.assignment_lost() }
+        };
+        let mut events = self.events.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        events.push_back(event);
+        self.pending.store(true, Ordering::Release);
+    }
+}
+
+fn partitions_in(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    let mut partitions: Vec<_> = list
+        .elements()
+        .iter()
+        .map(|element| TopicPartition::new(element.topic(), element.partition()))
+        .collect();
+    partitions.sort();
+    partitions
+}
+
+/// A subscribed consumer.
+pub(crate) type GroupConsumer = BaseConsumer<GroupContext>;
+
+/// Joins the group. The first assignment arrives through [`next_rebalance`] after some polls.
+pub(crate) fn join(
+    settings: &KafkaSettings,
+    options: &GroupOptions<'_>,
+    topics: &[String],
+) -> Result<GroupConsumer, KafkaError> {
+    let context = GroupContext {
+        group: options.group.to_owned(),
+        pending: AtomicBool::new(false),
+        events: Mutex::new(VecDeque::new()),
+        closing: AtomicBool::new(false),
+    };
+    let consumer = BaseConsumer::from_config_and_context(&settings.group_consumer(options)?, context)
+        .map_err(KafkaError::client("consumer"))?;
+    let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+    consumer.subscribe(&topics).map_err(KafkaError::client("subscribing"))?;
+    Ok(consumer)
+}
+
+/// Takes the oldest event not yet acted on.
+pub(crate) fn next_rebalance(consumer: &GroupConsumer) -> Option<Rebalance> {
+    let context = consumer.context();
+    if !context.pending.load(Ordering::Acquire) {
+        return None;
+    }
+    let mut events = context.events.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let event = events.pop_front();
+    context.pending.store(!events.is_empty(), Ordering::Release);
+    event
+}
+
+/// Whether an event waits.
+pub(crate) fn rebalance_waits(consumer: &GroupConsumer) -> bool {
+    consumer.context().pending.load(Ordering::Acquire)
+}
+
+/// Starts fetching exactly at these offsets. An empty list acknowledges the assignment and fetches nothing.
+pub(crate) fn assign_at(
+    consumer: &GroupConsumer,
+    starts: impl IntoIterator<Item = (TopicPartition, i64)>,
+) -> Result<(), KafkaError> {
+    consumer.assign(&offset_list(starts)?).map_err(KafkaError::client("assigning"))
+}
+
+pub(crate) fn offset_list(
+    offsets: impl IntoIterator<Item = (TopicPartition, i64)>,
+) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in offsets {
+        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(offset))
+            .map_err(KafkaError::client("listing offsets"))?;
+    }
+    Ok(list)
+}
+
+/// A committed position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommittedOffset {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// Next offset to process; `None` when nothing was committed yet.
+    pub offset: Option<i64>,
+    /// What was stored with it.
+    pub metadata: String,
+}
+
+/// Asks the coordinator. With `read_committed` (every group consumer here) it answers only when no transaction that carries
+/// offsets of this group is open, so the answer cannot be overtaken by one.
+pub(crate) fn committed(
+    consumer: &GroupConsumer,
+    partitions: &[TopicPartition],
+    patience: Duration,
+) -> Result<Vec<CommittedOffset>, KafkaError> {
+    let mut asked = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        asked.add_partition(&partition.topic, partition.partition);
+    }
+    let answer = consumer
+        .committed_offsets(asked, patience)
+        .map_err(KafkaError::client("asking for committed offsets"))?;
+    let mut committed = Vec::with_capacity(partitions.len());
+    for partition in partitions {
+        let Some(element) = answer.find_partition(&partition.topic, partition.partition) else { continue };
+        element.error().map_err(KafkaError::client("asking for committed offsets"))?;
+        let offset = match element.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        };
+        let metadata = element.metadata().to_owned();
+        committed.push(CommittedOffset { partition: partition.clone(), offset, metadata });
+    }
+    Ok(committed)
+}
+
+/// Closes the consumer, waiting at most `deadline`: with brokers or coordinator gone librdkafka may take longer, and then the
+/// client is left to its own thread.
+pub(crate) fn close(consumer: GroupConsumer, leave: bool, deadline: Duration) -> Result<(), KafkaError> {
+    consumer.context().closing.store(true, Ordering::Release);
+    let (done, wait) = mpsc::sync_channel::<()>(1);
+    let spawned = std::thread::Builder::new().name("kafka-close".to_owned()).spawn(move || {
+        if let Err(error) = consumer.unassign() {
+            tracing::warn!(%error, "unassigning while closing");
+        }
+        if leave {
+            // A static member that merely closes keeps its place for its return; unsubscribing first gives it up.
+            consumer.unsubscribe();
+        }
+        drop(consumer);
+        let _ = done.send(());
+    });
+    if spawned.is_err() || wait.recv_timeout(deadline).is_err() {
+        return Err(KafkaError::TimedOut {
+            operation: "closing the consumer",
+            seconds: deadline.as_secs_f64(),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! The runtime on Kafka: bytes in, bytes out.
+//!
+//! The only crate that names the client library. It knows nothing of campaigns, Avro or configuration files. What it offers:
+//!
+//! - [`Producer`]: acknowledged, idempotent sends; [`TransactionalUpload`]: many records, all or none;
+//! - [`run_stage`]: read-process-write with restored state, exactly once or at least once, for what implements [`Stage`];
+//! - [`SinkConsumer`]: a group consumer whose offsets the caller manages; [`TopicReader`]: a bounded read;
+//! - [`Admin`]: topics, offsets, lag; [`MockBroker`]: an in-memory broker for development.
+
+mod settings;
+mod error;
+mod record;
+mod murmur2;
+mod shutdown;
+mod client;
+mod group;
+mod positions;
+mod topics;
+mod producer;
+mod upload;
+mod stage;
+mod sink_consumer;
+mod reader;
+mod mock;
+pub mod metrics;
+
+pub use error::{KafkaError, ProduceError, StageError};
+pub use group::CommittedOffset;
+pub use mock::MockBroker;
+pub use murmur2::{murmur2, partition_for};
+pub use producer::{Ack, Delivery, Producer};
+pub use reader::{ReadRange, TopicReader};
+pub use record::{ConsumedRecord, Headers, Placement, Record, TopicPartition, UNREADABLE_HEADER_NAME};
+pub use settings::{Isolation, KafkaSettings, Sasl, SecurityProtocol, Tls};
+pub use shutdown::ShutdownToken;
+pub use sink_consumer::{Batch, PartitionBatch, SinkConfig, SinkConsumer, SinkEvent};
+pub use stage::{Outputs, ProcessingGuarantee, Stage, StageConfig, StageEvent, StageObserver, run_stage};
+pub use topics::{
+    Admin, ClusterInfo, ConfigDifference, PartitionLag, PartitionOffsets, TopicReport, TopicSpec,
+};
+pub use upload::TransactionalUpload;

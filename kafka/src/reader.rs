@@ -1,0 +1,180 @@
+//! Reads a range of a topic once, outside any group: dead letters, backtests, scripts, tests.
+//!
+//! Promises to deliver every record between the start and the end offsets captured at `open`, in order per partition, and then to end,
+//! also when the last offsets hold control or aborted records. Blocks: call it from a plain thread.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError as ClientError;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::client::QuietContext;
+use crate::error::KafkaError;
+use crate::record::{ConsumedRecord, TopicPartition};
+use crate::settings::{Isolation, KafkaSettings};
+use crate::topics::{inspector, partitions_of, watermarks};
+
+/// Which part of a topic to read.
+#[derive(Debug, Clone)]
+pub struct ReadRange {
+    /// The topic.
+    pub topic: String,
+    /// Partitions; `None` reads all of them.
+    pub partitions: Option<Vec<i32>>,
+    /// First offset per partition; a partition not named is read from its oldest record.
+    pub from: BTreeMap<i32, i64>,
+    /// One past the last offset per partition; a partition not named is read to its present end.
+    pub until: BTreeMap<i32, i64>,
+    /// Which records to see.
+    pub isolation: Isolation,
+}
+
+impl ReadRange {
+    /// The whole topic as it is now, committed records only.
+    #[must_use]
+    pub fn whole(topic: &str) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            partitions: None,
+            from: BTreeMap::new(),
+            until: BTreeMap::new(),
+            isolation: Isolation::ReadCommitted,
+        }
+    }
+}
+
+/// A bounded read of one topic.
+pub struct TopicReader {
+    client: BaseConsumer<QuietContext>,
+    topic: String,
+    /// Partitions not yet read to their end, with that end.
+    open: BTreeMap<i32, i64>,
+    stall_timeout: Duration,
+}
+
+impl std::fmt::Debug for TopicReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TopicReader")
+            .field("topic", &self.topic)
+            .field("open", &self.open)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TopicReader {
+    /// Captures the end offsets and starts fetching. `group` only names the client towards access control; nothing is committed.
+    ///
+    /// # Errors
+    /// [`KafkaError::TopicMissing`], [`KafkaError::Unreachable`], [`KafkaError::OffsetsLost`] when `from` lies before the oldest record.
+    pub fn open(settings: &KafkaSettings, group: &str, range: &ReadRange) -> Result<Self, KafkaError> {
+        let asking = inspector(settings, range.isolation)?;
+        let all = partitions_of(&asking, settings, std::slice::from_ref(&range.topic))?;
+        let mut assignment = TopicPartitionList::new();
+        let mut open = BTreeMap::new();
+        for partition in all {
+            let number = partition.partition;
+            if range.partitions.as_ref().is_some_and(|wanted| !wanted.contains(&number)) {
+                continue;
+            }
+            let (low, end) = watermarks(&asking, settings, &partition)?;
+            let from = range.from.get(&number).copied().unwrap_or(low);
+            let until = range.until.get(&number).copied().unwrap_or(end).min(end);
+            if from < low {
+                return Err(lost(group, &partition, from, low));
+            }
+            if from < until {
+                assignment
+                    .add_partition_offset(&partition.topic, number, Offset::Offset(from))
+                    .map_err(KafkaError::client("assigning"))?;
+                open.insert(number, until);
+            }
+        }
+        let config = settings.assigned_consumer(group, range.isolation, 16 << 20)?;
+        let client = BaseConsumer::from_config_and_context(&config, QuietContext)
+            .map_err(KafkaError::client("consumer"))?;
+        client.assign(&assignment).map_err(KafkaError::client("assigning"))?;
+        Ok(Self { client, topic: range.topic.clone(), open, stall_timeout: settings.request_timeout * 3 })
+    }
+
+    /// Hands every record of the range to `visit`, which may stop the reading by returning `false`.
+    ///
+    /// # Errors
+    /// [`KafkaError::TimedOut`] when nothing arrives for three request timeouts, and what the client reports.
+    pub fn for_each(&mut self, mut visit: impl FnMut(ConsumedRecord<'_>) -> bool) -> Result<(), KafkaError> {
+        let mut progress = Instant::now();
+        while !self.open.is_empty() {
+            match self.client.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => {
+                    progress = Instant::now();
+                    let record = ConsumedRecord::from_message(&message);
+                    let Some(&until) = self.open.get(&record.partition) else { continue };
+                    if record.offset >= until {
+                        self.open.remove(&record.partition);
+                        continue;
+                    }
+                    if record.offset + 1 == until {
+                        self.open.remove(&record.partition);
+                    }
+                    if !visit(record) {
+                        self.open.clear();
+                    }
+                }
+                // The fetch position has passed everything that is readable, control records included.
+                Some(Err(ClientError::PartitionEOF(partition))) => {
+                    progress = Instant::now();
+                    self.open.remove(&partition);
+                }
+                Some(Err(error)) if error.is_transient() => {}
+                Some(Err(error)) => return Err(KafkaError::Client { operation: "reading", source: error }),
+                None => {}
+            }
+            if progress.elapsed() >= self.stall_timeout {
+                let seconds = self.stall_timeout.as_secs_f64();
+                return Err(KafkaError::TimedOut { operation: "waiting for records", seconds });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lost(group: &str, partition: &TopicPartition, expected: i64, found: i64) -> KafkaError {
+    KafkaError::OffsetsLost {
+        group: group.to_owned(),
+        topic: partition.topic.to_string(),
+        partition: partition.partition,
+        expected,
+        found,
+    }
+}
+
+/// Whether the client goes on by itself after reporting this error.
+pub(crate) trait Transience {
+    /// `true` for lost connections and leader changes.
+    fn is_transient(&self) -> bool;
+}
+
+impl Transience for ClientError {
+    fn is_transient(&self) -> bool {
+        use rdkafka::error::RDKafkaErrorCode as Code;
+        let Self::MessageConsumption(code) = self else { return false };
+        matches!(
+            code,
+            Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::Resolve
+                | Code::OperationTimedOut
+                | Code::RequestTimedOut
+                | Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+                | Code::CoordinatorNotAvailable
+                | Code::NotCoordinator
+                | Code::CoordinatorLoadInProgress
+                | Code::WaitingForCoordinator
+                | Code::NetworkException
+                | Code::Authentication
+        )
+    }
+}

@@ -1,0 +1,247 @@
+//! For sinks: a group consumer whose offsets the caller manages.
+//!
+//! Promises that records of a partition come in order from exactly the position the caller gave, that a rebalance waits (bounded) until the
+//! caller has finished its batch, and that memory is bounded by bytes whatever the store does. Commits nothing by itself, and refuses
+//! a commit for partitions that were given away. It runs its own thread; the handle is for async code.
+
+mod batch;
+mod worker;
+
+pub use batch::{Batch, PartitionBatch};
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc as sync;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::KafkaError;
+use crate::group::{CommittedOffset, join};
+use crate::record::TopicPartition;
+use crate::settings::{GroupOptions, KafkaSettings};
+
+/// Settings of one sink consumer. `new` fills in the defaults.
+#[derive(Debug, Clone)]
+pub struct SinkConfig {
+    /// Consumer group, one per store.
+    pub group: String,
+    /// Static membership; unique per process and stable over restarts.
+    pub instance_id: Option<String>,
+    /// Topics to read.
+    pub topics: Vec<String>,
+    /// The group gives the partitions away after this long without a heartbeat.
+    pub session_timeout: Duration,
+    /// The group gives them away after this long without a poll. The thread polls whatever the store does.
+    pub max_poll_interval: Duration,
+    /// Memory for records fetched ahead.
+    pub prefetch_bytes: usize,
+    /// A batch is handed over when it has this many records,
+    pub max_batch_records: usize,
+    /// or this many bytes,
+    pub max_batch_bytes: usize,
+    /// or when its first record is this old.
+    pub max_wait: Duration,
+    /// Batches not taken by the caller may hold this many bytes; then the partitions are paused.
+    pub queue_bytes: usize,
+    /// How long a revocation waits for [`SinkConsumer::release`].
+    pub release_timeout: Duration,
+    /// Limit for asking the coordinator, and for closing.
+    pub request_timeout: Duration,
+    /// The broker never leaves gaps between offsets (the in-memory broker): a gap then means lost records.
+    pub offsets_are_dense: bool,
+    /// On close give the partitions up at once instead of keeping them for a restart.
+    pub leave_group_on_close: bool,
+}
+
+impl SinkConfig {
+    /// A sink consumer with the defaults: batches of 50,000 records, 16 MiB or one second.
+    #[must_use]
+    pub fn new(group: &str, topics: &[&str]) -> Self {
+        Self {
+            group: group.to_owned(),
+            instance_id: None,
+            topics: topics.iter().map(|&topic| topic.to_owned()).collect(),
+            session_timeout: Duration::from_secs(45),
+            max_poll_interval: Duration::from_secs(300),
+            prefetch_bytes: 32 << 20,
+            max_batch_records: 50_000,
+            max_batch_bytes: 16 << 20,
+            max_wait: Duration::from_secs(1),
+            queue_bytes: 32 << 20,
+            release_timeout: Duration::from_secs(20),
+            request_timeout: Duration::from_secs(15),
+            offsets_are_dense: false,
+            leave_group_on_close: false,
+        }
+    }
+}
+
+/// What the consumer tells its caller, in order.
+#[derive(Debug)]
+pub enum SinkEvent {
+    /// Partitions were assigned, replacing all earlier ones. Answer with [`SinkConsumer::begin`]; nothing is read before.
+    Assigned {
+        /// Number of this assignment; its batches carry it.
+        assignment: u64,
+        /// What the group has committed for each partition.
+        committed: Vec<CommittedOffset>,
+    },
+    /// Records to store.
+    Batch(Batch),
+    /// The group wants the partitions back. Finish or drop what is in hand, commit, then call [`SinkConsumer::release`].
+    Revoked {
+        /// The partitions.
+        partitions: Vec<TopicPartition>,
+    },
+    /// The partitions are somebody else's already. Drop what is in hand; a commit would be refused.
+    Lost {
+        /// The partitions.
+        partitions: Vec<TopicPartition>,
+    },
+}
+
+pub(super) enum Command {
+    Begin {
+        starts: Vec<(TopicPartition, i64)>,
+        reply: oneshot::Sender<Result<(), KafkaError>>,
+    },
+    Commit {
+        offsets: Vec<(TopicPartition, i64)>,
+        metadata: Option<String>,
+        reply: oneshot::Sender<Result<(), KafkaError>>,
+    },
+    Committed {
+        reply: oneshot::Sender<Result<Vec<CommittedOffset>, KafkaError>>,
+    },
+    Pause,
+    Resume,
+    Release,
+    Close {
+        reply: oneshot::Sender<Result<(), KafkaError>>,
+    },
+}
+
+/// Handle to the consumer's thread. Dropping it closes the consumer in the background.
+#[derive(Debug)]
+pub struct SinkConsumer {
+    group: String,
+    commands: sync::Sender<Command>,
+    events: mpsc::UnboundedReceiver<Result<SinkEvent, KafkaError>>,
+    /// Bytes of batches sent but not yet taken.
+    queued: Arc<AtomicUsize>,
+}
+
+impl SinkConsumer {
+    /// Joins the group and starts the thread.
+    ///
+    /// # Errors
+    /// [`KafkaError::Settings`] or [`KafkaError::Client`].
+    pub fn start(settings: &KafkaSettings, config: &SinkConfig) -> Result<Self, KafkaError> {
+        let options = GroupOptions {
+            group: &config.group,
+            instance_id: config.instance_id.as_deref(),
+            session_timeout: config.session_timeout,
+            max_poll_interval: config.max_poll_interval,
+            prefetch_bytes: config.prefetch_bytes,
+        };
+        let consumer = join(settings, &options, &config.topics)?;
+        let (commands, orders) = sync::channel();
+        let (sender, events) = mpsc::unbounded_channel();
+        let queued = Arc::new(AtomicUsize::new(0));
+        let worker = worker::Worker::new(
+            settings.clone(),
+            config.clone(),
+            consumer,
+            worker::Wires { orders, events: sender, queued: Arc::clone(&queued) },
+        );
+        std::thread::Builder::new()
+            .name(format!("kafka-{}", config.group))
+            .spawn(move || worker.run())
+            .map_err(|error| KafkaError::Settings { key: "threads".to_owned(), reason: error.to_string() })?;
+        Ok(Self { group: config.group.clone(), commands, events, queued })
+    }
+
+    /// The next event. Cancel safe.
+    ///
+    /// # Errors
+    /// What ended the thread: [`KafkaError::OffsetsLost`], [`KafkaError::Fenced`], [`KafkaError::Client`], and
+    /// [`KafkaError::Stopped`] ever after.
+    pub async fn next(&mut self) -> Result<SinkEvent, KafkaError> {
+        let event = self.events.recv().await.unwrap_or_else(|| Err(self.stopped()))?;
+        if let SinkEvent::Batch(batch) = &event {
+            self.queued.fetch_sub(batch.bytes(), Ordering::AcqRel);
+        }
+        Ok(event)
+    }
+
+    /// Answers [`SinkEvent::Assigned`]: reads these partitions from these offsets, the others from the committed offset or, where
+    /// there is none, from the oldest record.
+    ///
+    /// # Errors
+    /// [`KafkaError::OffsetsLost`] when a start lies before the oldest record kept.
+    pub async fn begin(&self, starts: Vec<(TopicPartition, i64)>) -> Result<(), KafkaError> {
+        self.ask(|reply| Command::Begin { starts, reply }).await
+    }
+
+    /// Commits next offsets to the group, with metadata (at most 4 KiB on a default broker), and waits for the coordinator.
+    ///
+    /// # Errors
+    /// [`KafkaError::NotOwned`] when the partitions belong to another member by now, [`KafkaError::Client`] otherwise.
+    pub async fn commit(
+        &self,
+        offsets: Vec<(TopicPartition, i64)>,
+        metadata: Option<String>,
+    ) -> Result<(), KafkaError> {
+        self.ask(|reply| Command::Commit { offsets, metadata, reply }).await
+    }
+
+    /// Reads the committed offsets and metadata of the assigned partitions.
+    ///
+    /// # Errors
+    /// [`KafkaError::Client`].
+    pub async fn committed(&self) -> Result<Vec<CommittedOffset>, KafkaError> {
+        self.ask(|reply| Command::Committed { reply }).await
+    }
+
+    /// Stops delivering; the membership stays alive. Batches already queued still come.
+    pub fn pause(&self) {
+        self.tell(Command::Pause);
+    }
+
+    /// Delivers again.
+    pub fn resume(&self) {
+        self.tell(Command::Resume);
+    }
+
+    /// Answers [`SinkEvent::Revoked`]: the partitions may go.
+    pub fn release(&self) {
+        self.tell(Command::Release);
+    }
+
+    /// Leaves in order and waits for it. What was not committed will be read again.
+    ///
+    /// # Errors
+    /// [`KafkaError::TimedOut`] when the coordinator does not answer.
+    pub async fn close(self) -> Result<(), KafkaError> {
+        self.ask(|reply| Command::Close { reply }).await
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, KafkaError>>) -> Command,
+    ) -> Result<T, KafkaError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).map_err(|_| self.stopped())?;
+        answer.await.unwrap_or_else(|_| Err(self.stopped()))
+    }
+
+    fn tell(&self, command: Command) {
+        // A stopped thread tells so through `next`.
+        let _ = self.commands.send(command);
+    }
+
+    fn stopped(&self) -> KafkaError {
+        KafkaError::Stopped(self.group.clone())
+    }
+}

@@ -1,0 +1,380 @@
+//! The thread of a sink consumer: polls whatever happens, collects batches, carries out commands.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{Batch, Command, SinkConfig, SinkEvent};
+use crate::error::KafkaError;
+use crate::group::{GroupConsumer, Rebalance, assign_at, close, committed, next_rebalance, offset_list};
+use crate::metrics;
+use crate::positions::{Admission, Positions};
+use crate::reader::Transience as _;
+use crate::record::{ConsumedRecord, TopicPartition};
+use crate::settings::{Isolation, KafkaSettings};
+use crate::topics::{inspector, watermarks};
+
+/// A command waits at most this long for the thread's attention.
+const ATTENTION: Duration = Duration::from_millis(10);
+/// A full queue is waited for this long before the partitions are paused, which throws away what was fetched ahead.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+pub(super) struct Wires {
+    pub(super) orders: Receiver<Command>,
+    pub(super) events: UnboundedSender<Result<SinkEvent, KafkaError>>,
+    pub(super) queued: Arc<AtomicUsize>,
+}
+
+pub(super) struct Worker {
+    settings: KafkaSettings,
+    config: SinkConfig,
+    consumer: GroupConsumer,
+    wires: Wires,
+    assignment: u64,
+    partitions: Vec<TopicPartition>,
+    positions: Positions,
+    batch: Batch,
+    batch_since: Option<Instant>,
+    /// A finished batch for which the queue has no room yet.
+    waiting: Option<(Batch, Instant)>,
+    paused_by_caller: bool,
+    paused_by_queue: bool,
+    consumed: Vec<(String, u64)>,
+}
+
+/// Why the thread ends.
+enum End {
+    Asked(Option<tokio::sync::oneshot::Sender<Result<(), KafkaError>>>),
+    Failed(KafkaError),
+}
+
+impl From<KafkaError> for End {
+    fn from(error: KafkaError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Worker {
+    pub(super) fn new(
+        settings: KafkaSettings,
+        config: SinkConfig,
+        consumer: GroupConsumer,
+        wires: Wires,
+    ) -> Self {
+        Self {
+            settings,
+            config,
+            consumer,
+            wires,
+            assignment: 0,
+            partitions: Vec::new(),
+            positions: Positions::default(),
+            batch: Batch::new(0),
+            batch_since: None,
+            waiting: None,
+            paused_by_caller: false,
+            paused_by_queue: false,
+            consumed: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let end = loop {
+            if let Err(end) = self.step() {
+                break end;
+            }
+        };
+        let closed = close(self.consumer, self.config.leave_group_on_close, self.config.request_timeout);
+        match end {
+            End::Asked(Some(reply)) => {
+                let _ = reply.send(closed);
+            }
+            End::Asked(None) => {}
+            End::Failed(error) => {
+                let _ = self.wires.events.send(Err(error));
+            }
+        }
+    }
+
+    fn step(&mut self) -> Result<(), End> {
+        loop {
+            match self.wires.orders.try_recv() {
+                Ok(command) => self.obey(command)?,
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return Err(End::Asked(None)),
+            }
+        }
+        match next_rebalance(&self.consumer) {
+            Some(Rebalance::Assigned(partitions)) => return Ok(self.assigned(partitions)?),
+            Some(Rebalance::Revoked { lost }) => return self.revoked(lost),
+            None => {}
+        }
+        if !self.hand_over()? {
+            return Ok(());
+        }
+        self.poll(ATTENTION)?;
+        let due = self.batch_since.is_some_and(|since| since.elapsed() >= self.config.max_wait);
+        if due
+            || self.batch.len() >= self.config.max_batch_records
+            || self.batch.bytes() >= self.config.max_batch_bytes
+        {
+            self.finish_batch();
+        }
+        Ok(())
+    }
+
+    /// Polls until a batch is full, or the time is up.
+    fn poll(&mut self, patience: Duration) -> Result<(), KafkaError> {
+        let end = Instant::now() + patience;
+        loop {
+            match self.consumer.poll(end.saturating_duration_since(Instant::now())) {
+                Some(Ok(message)) => {
+                    let record = ConsumedRecord::from_message(&message);
+                    let dense = self.config.offsets_are_dense;
+                    match self.positions.admit(record.topic, record.partition, record.offset, dense) {
+                        Admission::Process => {}
+                        Admission::Skip => continue,
+                        Admission::Gap { expected } => {
+                            let partition = TopicPartition::new(record.topic, record.partition);
+                            return Err(self.lost(&partition, expected, record.offset));
+                        }
+                    }
+                    match self.consumed.iter_mut().find(|(topic, _)| topic == record.topic) {
+                        Some((_, count)) => *count += 1,
+                        None => self.consumed.push((record.topic.to_owned(), 1)),
+                    }
+                    self.batch.push(&record);
+                    self.batch_since.get_or_insert_with(Instant::now);
+                }
+                Some(Err(error)) => return self.judge(error),
+                None => return Ok(()),
+            }
+            let full = self.batch.len() >= self.config.max_batch_records
+                || self.batch.bytes() >= self.config.max_batch_bytes;
+            if full || (self.batch.len().is_multiple_of(64) && Instant::now() >= end) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn judge(&self, error: ClientError) -> Result<(), KafkaError> {
+        if let Some((code, reason)) = self.consumer.client().fatal_error() {
+            let identity = self.config.instance_id.clone().unwrap_or_else(|| self.config.group.clone());
+            return Err(match code {
+                Code::FencedInstanceId => KafkaError::Fenced { identity, reason },
+                _ => KafkaError::Client {
+                    operation: "consuming",
+                    source: ClientError::MessageConsumptionFatal(code),
+                },
+            });
+        }
+        match error {
+            ClientError::MessageConsumption(Code::AutoOffsetReset | Code::OffsetOutOfRange) => {
+                let positions = self.positions.reached();
+                self.verify_kept(&positions)?;
+                Err(KafkaError::Client { operation: "consuming", source: error })
+            }
+            ClientError::MessageConsumption(Code::PollExceeded) => Ok(()),
+            error if error.is_transient() => Ok(()),
+            error => Err(KafkaError::Client { operation: "consuming", source: error }),
+        }
+    }
+
+    fn finish_batch(&mut self) {
+        self.batch_since = None;
+        let batch = std::mem::replace(&mut self.batch, Batch::new(self.assignment)).finish();
+        metrics::observe_batch(&self.config.group, batch.len());
+        for (topic, count) in self.consumed.iter_mut().filter(|(_, count)| *count > 0) {
+            metrics::count_consumed(&self.config.group, topic, std::mem::take(count));
+        }
+        self.waiting = Some((batch, Instant::now()));
+    }
+
+    /// Puts a finished batch into the queue. `false` while there is no room; then commands and rebalances are served, records not.
+    fn hand_over(&mut self) -> Result<bool, End> {
+        let Some((batch, since)) = self.waiting.take() else { return Ok(true) };
+        let queued = self.wires.queued.load(Ordering::Acquire);
+        if queued == 0 || queued + batch.bytes() <= self.config.queue_bytes {
+            self.wires.queued.fetch_add(batch.bytes(), Ordering::AcqRel);
+            self.tell(SinkEvent::Batch(batch));
+            self.pause_for_queue(false)?;
+            return Ok(true);
+        }
+        if since.elapsed() >= PATIENCE {
+            self.pause_for_queue(true)?;
+            self.waiting = Some((batch, since));
+            // Anything still delivered from before the pause goes into the next batch.
+            self.poll(ATTENTION)?;
+            return Ok(false);
+        }
+        self.waiting = Some((batch, since));
+        match self.wires.orders.recv_timeout(ATTENTION) {
+            Ok(command) => self.obey(command)?,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(End::Asked(None)),
+        }
+        Ok(false)
+    }
+
+    fn tell(&self, event: SinkEvent) {
+        // Without a receiver the next look at the commands ends the thread.
+        let _ = self.wires.events.send(Ok(event));
+    }
+
+    fn pause_for_queue(&mut self, pause: bool) -> Result<(), KafkaError> {
+        if self.paused_by_queue != pause {
+            self.paused_by_queue = pause;
+            self.apply_pause()?;
+        }
+        Ok(())
+    }
+
+    fn apply_pause(&self) -> Result<(), KafkaError> {
+        let list = offset_list(self.positions.reached())?;
+        if list.count() == 0 {
+            return Ok(());
+        }
+        if self.paused_by_caller || self.paused_by_queue {
+            self.consumer.pause(&list).map_err(KafkaError::client("pausing"))
+        } else {
+            self.consumer.resume(&list).map_err(KafkaError::client("resuming"))
+        }
+    }
+
+    fn obey(&mut self, command: Command) -> Result<(), End> {
+        match command {
+            Command::Begin { starts, reply } => {
+                let _ = reply.send(self.begin(starts));
+            }
+            Command::Commit { offsets, metadata, reply } => {
+                let _ = reply.send(self.commit(offsets, metadata.as_deref()));
+            }
+            Command::Committed { reply } => {
+                let _ = reply.send(committed(&self.consumer, &self.partitions, self.config.request_timeout));
+            }
+            Command::Pause | Command::Resume => {
+                self.paused_by_caller = matches!(command, Command::Pause);
+                self.apply_pause()?;
+            }
+            // Answers a revocation that timed out or was overtaken.
+            Command::Release => {}
+            Command::Close { reply } => return Err(End::Asked(Some(reply))),
+        }
+        Ok(())
+    }
+
+    fn assigned(&mut self, partitions: Vec<TopicPartition>) -> Result<(), KafkaError> {
+        // Acknowledge without fetching; the caller says where to begin.
+        assign_at(&self.consumer, [])?;
+        let answer = committed(&self.consumer, &partitions, self.config.request_timeout)?;
+        self.assignment += 1;
+        self.partitions = partitions;
+        self.forget();
+        self.tell(SinkEvent::Assigned { assignment: self.assignment, committed: answer });
+        Ok(())
+    }
+
+    /// Drops records not handed over; whoever owns the partitions next reads them again.
+    fn forget(&mut self) {
+        self.positions = Positions::default();
+        self.batch = Batch::new(self.assignment);
+        self.batch_since = None;
+        self.waiting = None;
+        self.paused_by_queue = false;
+    }
+
+    fn begin(&mut self, explicit: Vec<(TopicPartition, i64)>) -> Result<(), KafkaError> {
+        let answer = committed(&self.consumer, &self.partitions, self.config.request_timeout)?;
+        let client = inspector(&self.settings, Isolation::ReadCommitted)?;
+        let mut starts = Vec::with_capacity(answer.len());
+        for entry in answer {
+            let given = explicit.iter().find(|(partition, _)| *partition == entry.partition);
+            let (low, _) = watermarks(&client, &self.settings, &entry.partition)?;
+            let start = given.map(|(_, offset)| *offset).or(entry.offset).unwrap_or(low);
+            if start < low {
+                return Err(self.lost(&entry.partition, start, low));
+            }
+            starts.push((entry.partition, start));
+        }
+        self.positions = Positions::new(starts.iter().cloned());
+        assign_at(&self.consumer, starts)?;
+        if self.paused_by_caller { self.apply_pause() } else { Ok(()) }
+    }
+
+    fn commit(&self, offsets: Vec<(TopicPartition, i64)>, metadata: Option<&str>) -> Result<(), KafkaError> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let started = Instant::now();
+        let list = offset_list(offsets)?;
+        if let Some(metadata) = metadata {
+            list.elements().iter_mut().for_each(|element| element.set_metadata(metadata));
+        }
+        self.consumer.commit(&list, CommitMode::Sync).map_err(|error| match error.rdkafka_error_code() {
+            Some(
+                Code::IllegalGeneration
+                | Code::UnknownMemberId
+                | Code::RebalanceInProgress
+                | Code::FencedInstanceId,
+            ) => KafkaError::NotOwned { group: self.config.group.clone(), reason: error.to_string() },
+            _ => KafkaError::Client { operation: "committing offsets", source: error },
+        })?;
+        metrics::observe_seconds(metrics::COMMIT_SECONDS, &self.config.group, started.elapsed());
+        Ok(())
+    }
+
+    fn revoked(&mut self, lost: bool) -> Result<(), End> {
+        let partitions = std::mem::take(&mut self.partitions);
+        self.forget();
+        if lost {
+            self.tell(SinkEvent::Lost { partitions });
+        } else if !partitions.is_empty() {
+            self.tell(SinkEvent::Revoked { partitions });
+            self.wait_for_release()?;
+        }
+        self.consumer.unassign().map_err(KafkaError::client("unassigning"))?;
+        Ok(())
+    }
+
+    /// Serves commits until the caller lets go, or the time is up. Heartbeats go on in the background meanwhile.
+    fn wait_for_release(&mut self) -> Result<(), End> {
+        let end = Instant::now() + self.config.release_timeout;
+        loop {
+            match self.wires.orders.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(Command::Release) => return Ok(()),
+                Ok(command) => self.obey(command)?,
+                Err(RecvTimeoutError::Timeout) => {
+                    tracing::warn!(group = self.config.group, "partitions not released in time; taken away");
+                    return Ok(());
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(End::Asked(None)),
+            }
+        }
+    }
+
+    fn verify_kept(&self, positions: &[(TopicPartition, i64)]) -> Result<(), KafkaError> {
+        let client = inspector(&self.settings, Isolation::ReadUncommitted)?;
+        for (partition, position) in positions {
+            let (low, high) = watermarks(&client, &self.settings, partition)?;
+            if *position < low || *position > high {
+                return Err(self.lost(partition, *position, low));
+            }
+        }
+        Ok(())
+    }
+
+    fn lost(&self, partition: &TopicPartition, expected: i64, found: i64) -> KafkaError {
+        KafkaError::OffsetsLost {
+            group: self.config.group.clone(),
+            topic: partition.topic.to_string(),
+            partition: partition.partition,
+            expected,
+            found,
+        }
+    }
+}

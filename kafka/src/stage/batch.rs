@@ -1,0 +1,316 @@
+//! The open transaction of a worker: takes records, commits, aborts, and finds out what happened when nobody knows.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+
+use super::link::{Link, error_of};
+use super::transaction::{Call, Failure, Reaction};
+use super::{Outputs, ProcessingGuarantee, Stage, StageConfig, StageEvent, StageObserver};
+use crate::error::{KafkaError, StageError};
+use crate::group::{GroupConsumer, assign_at, committed, offset_list, rebalance_waits};
+use crate::metrics;
+use crate::positions::{Admission, Outcome, Positions};
+use crate::record::{ConsumedRecord, TopicPartition};
+use crate::settings::KafkaSettings;
+
+/// After this many aborts without a commit in between the worker gives up and leaves the backing off to its supervisor.
+const MAX_ABORTS_IN_A_ROW: u32 = 10;
+
+struct Open {
+    since: Instant,
+    records: usize,
+    bytes: usize,
+}
+
+/// Everything of a worker except its consumer, so that a record borrowed from the consumer can be processed.
+pub(super) struct Batch<'a> {
+    pub(super) settings: &'a KafkaSettings,
+    pub(super) config: &'a StageConfig,
+    pub(super) stage: &'a mut dyn Stage,
+    pub(super) observer: &'a mut dyn StageObserver,
+    pub(super) positions: Positions,
+    link: Link,
+    open: Option<Open>,
+    aborts_in_a_row: u32,
+    consumed: Vec<(String, u64)>,
+    produced: Vec<(String, u64)>,
+}
+
+/// Why a step did not succeed.
+pub(super) enum Trouble {
+    /// A transaction call failed; its reaction says what follows.
+    Failure(Failure),
+    /// The worker has to end.
+    Error(KafkaError),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<KafkaError> for Trouble {
+    fn from(error: KafkaError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl<'a> Batch<'a> {
+    /// Builds the producer, which fences and resolves whatever a predecessor left open.
+    pub(super) fn new(
+        settings: &'a KafkaSettings,
+        config: &'a StageConfig,
+        stage: &'a mut dyn Stage,
+        observer: &'a mut dyn StageObserver,
+    ) -> Result<Self, KafkaError> {
+        Ok(Self {
+            link: connect(settings, config)?,
+            settings,
+            config,
+            stage,
+            observer,
+            positions: Positions::default(),
+            open: None,
+            aborts_in_a_row: 0,
+            consumed: Vec::new(),
+            produced: Vec::new(),
+        })
+    }
+
+    /// How long the loop may wait for the next record.
+    pub(super) fn patience(&self) -> Duration {
+        match &self.open {
+            None => Duration::from_millis(50),
+            Some(open) => self.config.commit_interval_idle.saturating_sub(open.since.elapsed()),
+        }
+    }
+
+    /// Whether the transaction is old or large enough. Asked after a record, and with `idle` when there is none.
+    pub(super) fn is_due(&self, idle: bool) -> bool {
+        let Some(open) = &self.open else { return false };
+        if open.records >= self.config.max_batch_records || open.bytes >= self.config.max_batch_bytes {
+            return true;
+        }
+        // Reading the clock for every record would cost as much as the record.
+        if !idle && !open.records.is_multiple_of(64) {
+            return false;
+        }
+        let age = open.since.elapsed();
+        age >= self.config.commit_interval || (idle && age >= self.config.commit_interval_idle)
+    }
+
+    /// Processes one record in the open transaction, opening it if needed.
+    pub(super) fn take(&mut self, record: ConsumedRecord<'_>) -> Result<(), Trouble> {
+        let dense = self.config.offsets_are_dense;
+        match self.positions.admit(record.topic, record.partition, record.offset, dense) {
+            Admission::Skip => return Ok(()),
+            Admission::Gap { expected } => return Err(self.lost(&record, expected).into()),
+            Admission::Process => {}
+        }
+        if self.open.is_none() {
+            self.open = Some(Open { since: Instant::now(), records: 0, bytes: 0 });
+            self.link.begin(self.config.commit_timeout)?;
+        }
+        if let Some(open) = &mut self.open {
+            open.records += 1;
+            open.bytes += record.payload_bytes();
+        }
+        match self.consumed.iter_mut().find(|(topic, _)| topic == record.topic) {
+            Some((_, count)) => *count += 1,
+            None => self.consumed.push((record.topic.to_owned(), 1)),
+        }
+        let mut outputs = Outputs::new(self.link.producer(), self.config.commit_timeout, &mut self.produced);
+        let outcome = self.stage.process(record, &mut outputs);
+        outcome.map_err(|error| self.judge(error))
+    }
+
+    fn lost(&self, record: &ConsumedRecord<'_>, expected: i64) -> KafkaError {
+        KafkaError::OffsetsLost {
+            group: self.config.group.clone(),
+            topic: record.topic.to_owned(),
+            partition: record.partition,
+            expected,
+            found: record.offset,
+        }
+    }
+
+    /// An output refused because an earlier delivery failed is that delivery's failure, and can be tried again.
+    fn judge(&self, error: StageError) -> Trouble {
+        match (self.link.delivery_failure(), error) {
+            (Some(failure), StageError::Output { .. }) => failure.into(),
+            (_, error) => KafkaError::Stage(error).into(),
+        }
+    }
+
+    /// Commits the open transaction, or undoes it. After `Ok` the positions say which.
+    pub(super) fn commit(&mut self, consumer: &GroupConsumer) -> Result<(), KafkaError> {
+        if self.open.is_none() {
+            return Ok(());
+        }
+        let started = Instant::now();
+        match self.try_commit(consumer) {
+            Ok(()) => {
+                metrics::observe_seconds(metrics::COMMIT_SECONDS, &self.config.group, started.elapsed());
+                self.settle_committed();
+                Ok(())
+            }
+            Err(trouble) => self.recover(consumer, trouble),
+        }
+    }
+
+    fn try_commit(&mut self, consumer: &GroupConsumer) -> Result<(), Trouble> {
+        for number in self.positions.touched() {
+            let mut outputs =
+                Outputs::new(self.link.producer(), self.config.commit_timeout, &mut self.produced);
+            let outcome = self.stage.before_commit(number, &mut outputs);
+            outcome.map_err(|error| self.judge(error))?;
+        }
+        let deadline = Instant::now() + self.config.commit_timeout;
+        let offsets = offset_list(self.positions.advanced())?;
+        if self.link.is_transactional() {
+            // Fresh for every commit: it carries the generation that fences a member whose partitions were given away.
+            let metadata =
+                consumer.group_metadata().ok_or_else(|| KafkaError::Stopped(self.config.group.clone()))?;
+            // The outputs are on their way meanwhile, so the two round trips overlap.
+            self.link.send_offsets(&offsets, &metadata, deadline)?;
+            self.link.drain(deadline)?;
+            self.link.commit(deadline)?;
+        } else {
+            self.link.drain(deadline)?;
+            consumer.commit(&offsets, CommitMode::Sync).map_err(|error| commit_failure(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Acts on a failure. `Ok` means that the worker can go on.
+    pub(super) fn recover(&mut self, consumer: &GroupConsumer, trouble: Trouble) -> Result<(), KafkaError> {
+        let failure = match trouble {
+            Trouble::Failure(failure) => failure,
+            Trouble::Error(error) => {
+                self.abandon();
+                return Err(error);
+            }
+        };
+        tracing::warn!(group = self.config.group, call = failure.call.name(), reaction = ?failure.reaction,
+            reason = failure.reason, "transaction failed");
+        match failure.reaction {
+            Reaction::Fenced => {
+                self.stage.aborted();
+                self.open = None;
+                Err(error_of(&self.config.transactional_id, failure))
+            }
+            Reaction::Abort => match self.link.abort(self.config.commit_timeout) {
+                Ok(()) => self.settle_aborted(consumer, failure),
+                Err(second) if second.reaction == Reaction::Fenced => {
+                    Err(error_of(&self.config.transactional_id, second))
+                }
+                Err(second) => self.rebuild(consumer, second),
+            },
+            Reaction::Rebuild | Reaction::Retry => self.rebuild(consumer, failure),
+        }
+    }
+
+    /// Drops the producer, builds it anew (which raises the epoch, fences stragglers and resolves the transaction), and reads from
+    /// the coordinator what became of the transaction.
+    fn rebuild(&mut self, consumer: &GroupConsumer, failure: Failure) -> Result<(), KafkaError> {
+        metrics::count(metrics::REBUILDS_TOTAL, &self.config.group, 1);
+        self.link = connect(self.settings, self.config)?;
+        self.observer.event(&StageEvent::ProducerRebuilt);
+        let assigned: Vec<TopicPartition> =
+            self.positions.committed().into_iter().map(|(partition, _)| partition).collect();
+        let answer = committed(consumer, &assigned, self.config.commit_timeout)?;
+        match self.positions.outcome(&answer) {
+            Outcome::Committed => {
+                self.settle_committed();
+                Ok(())
+            }
+            Outcome::Aborted => self.settle_aborted(consumer, failure),
+            // The partitions are being taken away, and their new owner has moved on already.
+            Outcome::Contradiction if rebalance_waits(consumer) => self.settle_aborted(consumer, failure),
+            Outcome::Contradiction => {
+                self.stage.aborted();
+                self.open = None;
+                Err(error_of(&self.config.transactional_id, failure))
+            }
+        }
+    }
+
+    fn settle_committed(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        self.stage.committed();
+        self.positions.commit();
+        self.aborts_in_a_row = 0;
+        metrics::count(metrics::COMMITTED_TOTAL, &self.config.group, 1);
+        metrics::observe_batch(&self.config.group, open.records);
+        for (topic, count) in self.consumed.iter_mut().filter(|(_, count)| *count > 0) {
+            metrics::count_consumed(&self.config.group, topic, std::mem::take(count));
+        }
+        for (topic, count) in self.produced.iter_mut().filter(|(_, count)| *count > 0) {
+            metrics::count_produced(topic, std::mem::take(count));
+        }
+        self.observer.event(&StageEvent::Committed { records: open.records });
+    }
+
+    /// Drops the overlay and reads the records again from the last commit.
+    fn settle_aborted(&mut self, consumer: &GroupConsumer, failure: Failure) -> Result<(), KafkaError> {
+        self.forget(&failure.reason);
+        self.aborts_in_a_row += 1;
+        if self.aborts_in_a_row >= MAX_ABORTS_IN_A_ROW {
+            return Err(error_of(&self.config.transactional_id, failure));
+        }
+        // Partitions that are about to be revoked are not fetched again.
+        if !rebalance_waits(consumer) {
+            std::thread::sleep(Duration::from_millis(20) * self.aborts_in_a_row);
+            assign_at(consumer, self.positions.committed())?;
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, reason: &str) {
+        let records = self.open.take().map_or(0, |open| open.records);
+        self.stage.aborted();
+        self.positions.roll_back();
+        self.consumed.iter_mut().chain(&mut self.produced).for_each(|(_, count)| *count = 0);
+        metrics::count(metrics::ABORTED_TOTAL, &self.config.group, 1);
+        self.observer.event(&StageEvent::Aborted { records, reason: reason.to_owned() });
+    }
+
+    /// Aborts without reading again: the partitions are gone, or the worker ends.
+    pub(super) fn abandon(&mut self) {
+        if self.open.is_none() {
+            return;
+        }
+        if let Err(failure) = self.link.abort(self.config.commit_timeout) {
+            // The coordinator aborts it after transaction.timeout.ms, or the next worker of this id does.
+            tracing::warn!(group = self.config.group, reason = failure.reason, "abort failed");
+        }
+        self.forget("abandoned");
+    }
+}
+
+fn connect(settings: &KafkaSettings, config: &StageConfig) -> Result<Link, KafkaError> {
+    match config.guarantee {
+        ProcessingGuarantee::AtLeastOnce => {
+            Link::idempotent(&settings.stage_producer(config)?, &config.transactional_id)
+        }
+        ProcessingGuarantee::ExactlyOnce => {
+            let id = &config.transactional_id;
+            let client = settings.transactional(id, config.transaction_timeout, config.queue_bytes)?;
+            Link::transactional(&client, id, config.transaction_timeout + config.commit_timeout)
+        }
+    }
+}
+
+/// A failed offset commit of the at-least-once mode.
+fn commit_failure(error: &ClientError) -> Failure {
+    let reaction = match error.rdkafka_error_code() {
+        Some(Code::FencedInstanceId) => Reaction::Fenced,
+        Some(Code::IllegalGeneration | Code::UnknownMemberId | Code::RebalanceInProgress) => Reaction::Abort,
+        // The offsets may have been stored; reading them back tells.
+        _ => Reaction::Rebuild,
+    };
+    Failure { call: Call::Commit, reaction, reason: error.to_string() }
+}

@@ -1,0 +1,201 @@
+//! The producer's side of a worker: transactions, or acknowledged outputs, behind one set of calls.
+//!
+//! Everything is bounded by a deadline, and every failure comes back with what follows from it.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::TopicPartitionList;
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+use rdkafka::message::Message as _;
+use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::statistics::Statistics;
+
+use super::outputs::POLL_SLICE;
+use super::transaction::{Call, ErrorFacts, Failure, Reaction, attempt, react};
+use crate::client::log_line;
+use crate::error::KafkaError;
+use crate::metrics;
+
+/// Remembers the first failed delivery; successes need no bookkeeping, since a commit implies them.
+pub(crate) struct DeliveryLog {
+    name: String,
+    failed: AtomicBool,
+    first: Mutex<Option<(ClientError, String)>>,
+}
+
+impl ClientContext for DeliveryLog {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        metrics::set_queue(&self.name, i32::try_from(statistics.msg_cnt).unwrap_or(i32::MAX));
+    }
+
+    fn error(&self, error: ClientError, reason: &str) {
+        tracing::warn!(error = %error, reason, producer = self.name, "Kafka producer");
+    }
+}
+
+impl ProducerContext for DeliveryLog {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        let Err((error, message)) = result else { return };
+        // Records thrown away by our own abort are no failure of delivery.
+        if matches!(error.rdkafka_error_code(), Some(Code::PurgeQueue | Code::PurgeInflight)) {
+            return;
+        }
+        metrics::count_delivery_failure(message.topic());
+        let mut first = self.first.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        first.get_or_insert_with(|| (error.clone(), message.topic().to_owned()));
+        self.failed.store(true, Ordering::Release);
+    }
+}
+
+pub(crate) type StageProducer = BaseProducer<DeliveryLog>;
+
+/// A producer and the promise it was built for.
+pub(crate) struct Link {
+    producer: StageProducer,
+    transactional_id: Option<String>,
+}
+
+impl Link {
+    /// An idempotent producer without transactions.
+    pub(crate) fn idempotent(config: &ClientConfig, name: &str) -> Result<Self, KafkaError> {
+        Ok(Self { producer: build(config, name)?, transactional_id: None })
+    }
+
+    /// A transactional producer, initialised: its predecessor is fenced and the predecessor's transaction resolved.
+    pub(crate) fn transactional(
+        config: &ClientConfig,
+        id: &str,
+        patience: Duration,
+    ) -> Result<Self, KafkaError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let producer = build(config, id)?;
+            let failure = match attempt(Call::Init, deadline, |left| producer.init_transactions(left)) {
+                Ok(()) => return Ok(Self { producer, transactional_id: Some(id.to_owned()) }),
+                Err(failure) => failure,
+            };
+            if failure.reaction == Reaction::Fenced || Instant::now() >= deadline {
+                return Err(error_of(id, failure));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub(crate) fn producer(&self) -> &StageProducer {
+        &self.producer
+    }
+
+    pub(crate) fn is_transactional(&self) -> bool {
+        self.transactional_id.is_some()
+    }
+
+    pub(crate) fn begin(&self, patience: Duration) -> Result<(), Failure> {
+        if !self.is_transactional() {
+            return Ok(());
+        }
+        attempt(Call::Begin, Instant::now() + patience, |_| self.producer.begin_transaction())
+    }
+
+    /// Waits for every acknowledgement by serving the reports ourselves. `commit_transaction` alone would cost 100 ms:
+    /// the binding's flush polls in slices of that length, each to its end.
+    pub(crate) fn drain(&self, deadline: Instant) -> Result<(), Failure> {
+        while self.producer.in_flight_count() > 0 {
+            if Instant::now() >= deadline {
+                let reason = format!("{} records not acknowledged in time", self.producer.in_flight_count());
+                // Without a transaction nothing can call the late records back; a new producer at least sends no more of them.
+                let reaction = if self.is_transactional() { Reaction::Abort } else { Reaction::Rebuild };
+                return Err(Failure { call: Call::Deliver, reaction, reason });
+            }
+            self.producer.poll(POLL_SLICE);
+        }
+        self.delivery_failure().map_or(Ok(()), Err)
+    }
+
+    /// The first failed delivery since the last call, if any.
+    pub(crate) fn delivery_failure(&self) -> Option<Failure> {
+        let log = self.producer.context();
+        if !log.failed.swap(false, Ordering::AcqRel) {
+            return None;
+        }
+        let first = log.first.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let (error, topic) = first?;
+        let fatal = self.producer.client().fatal_error();
+        let facts = ErrorFacts {
+            code: fatal.as_ref().map(|(code, _)| *code).or(error.rdkafka_error_code()),
+            fatal: fatal.is_some(),
+            retriable: false,
+            requires_abort: true,
+        };
+        let reason = format!("record for `{topic}`: {error}");
+        Some(Failure { call: Call::Deliver, reaction: react(Call::Deliver, facts), reason })
+    }
+
+    pub(crate) fn send_offsets(
+        &self,
+        offsets: &TopicPartitionList,
+        metadata: &ConsumerGroupMetadata,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        attempt(Call::SendOffsets, deadline, |left| {
+            self.producer.send_offsets_to_transaction(offsets, metadata, left)
+        })
+    }
+
+    /// Commits. Call `drain` first.
+    pub(crate) fn commit(&self, deadline: Instant) -> Result<(), Failure> {
+        attempt(Call::Commit, deadline, |left| self.producer.commit_transaction(left))
+    }
+
+    /// Aborts. librdkafka waits for the reports of the records it throws away and does not serve them itself
+    /// in event mode, so another thread does.
+    pub(crate) fn abort(&self, patience: Duration) -> Result<(), Failure> {
+        if !self.is_transactional() {
+            return Ok(());
+        }
+        let deadline = Instant::now() + patience;
+        let done = AtomicBool::new(false);
+        let outcome = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Acquire) {
+                    self.producer.poll(Duration::from_millis(1));
+                }
+            });
+            let outcome = attempt(Call::Abort, deadline, |left| self.producer.abort_transaction(left));
+            done.store(true, Ordering::Release);
+            outcome
+        });
+        // Failures reported before the abort belong to the transaction that is gone.
+        let _ = self.delivery_failure();
+        outcome
+    }
+}
+
+fn build(config: &ClientConfig, name: &str) -> Result<StageProducer, KafkaError> {
+    let log = DeliveryLog { name: name.to_owned(), failed: AtomicBool::new(false), first: Mutex::new(None) };
+    StageProducer::from_config_and_context(config, log).map_err(KafkaError::client("producer"))
+}
+
+/// The error a worker ends with when it cannot or must not recover from a failure.
+pub(crate) fn error_of(transactional_id: &str, failure: Failure) -> KafkaError {
+    match failure.reaction {
+        Reaction::Fenced => {
+            KafkaError::Fenced { identity: transactional_id.to_owned(), reason: failure.reason }
+        }
+        _ => KafkaError::Transaction {
+            transactional_id: transactional_id.to_owned(),
+            call: failure.call.name(),
+            reason: failure.reason,
+        },
+    }
+}

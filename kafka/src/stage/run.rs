@@ -1,0 +1,227 @@
+//! The loop: rebalance, poll, process, commit, on one thread.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+
+use super::batch::Batch;
+use super::restore::Restore;
+use super::{Stage, StageConfig, StageEvent, StageObserver};
+use crate::error::KafkaError;
+use crate::group::{
+    CommittedOffset, GroupConsumer, Rebalance, assign_at, close, committed, join, next_rebalance,
+    rebalance_waits,
+};
+use crate::positions::Positions;
+use crate::reader::Transience as _;
+use crate::record::{ConsumedRecord, TopicPartition};
+use crate::settings::{GroupOptions, Isolation, KafkaSettings};
+use crate::shutdown::ShutdownToken;
+use crate::topics::{inspector, watermarks};
+
+/// One worker: a member of the group and its transaction.
+pub(super) struct Worker<'a> {
+    consumer: GroupConsumer,
+    batch: Batch<'a>,
+    shutdown: &'a ShutdownToken,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(
+        settings: &'a KafkaSettings,
+        config: &'a StageConfig,
+        stage: &'a mut dyn Stage,
+        shutdown: &'a ShutdownToken,
+        observer: &'a mut dyn StageObserver,
+    ) -> Result<Self, KafkaError> {
+        config.validate()?;
+        // The producer first: its start fences the predecessor, so nothing of it can commit once we are a member.
+        let batch = Batch::new(settings, config, stage, observer)?;
+        let options = GroupOptions {
+            group: &config.group,
+            instance_id: config.instance_id.as_deref(),
+            session_timeout: config.session_timeout,
+            max_poll_interval: config.max_poll_interval,
+            prefetch_bytes: config.prefetch_bytes,
+        };
+        let consumer = join(settings, &options, &config.inputs)?;
+        Ok(Self { consumer, batch, shutdown })
+    }
+
+    pub(super) fn run(mut self) -> Result<(), KafkaError> {
+        let outcome = self.work();
+        let config = self.batch.config;
+        if outcome.is_err() {
+            self.batch.abandon();
+        }
+        let closed = close(self.consumer, config.leave_group_on_shutdown, config.shutdown_deadline);
+        if let (Err(_), Err(error)) = (&outcome, &closed) {
+            tracing::warn!(%error, group = config.group, "closing after a failure");
+        }
+        outcome.and(closed)
+    }
+
+    fn work(&mut self) -> Result<(), KafkaError> {
+        loop {
+            if self.shutdown.is_requested() {
+                return self.batch.commit(&self.consumer);
+            }
+            match next_rebalance(&self.consumer) {
+                Some(Rebalance::Assigned(partitions)) => self.assigned(&partitions)?,
+                Some(Rebalance::Revoked { lost }) => self.revoked(lost)?,
+                None => self.step()?,
+            }
+        }
+    }
+
+    /// Takes one record, or commits when it is time.
+    fn step(&mut self) -> Result<(), KafkaError> {
+        let idle = match self.consumer.poll(self.batch.patience()) {
+            Some(Ok(message)) => {
+                let taken = self.batch.take(ConsumedRecord::from_message(&message));
+                drop(message);
+                if let Err(trouble) = taken {
+                    return self.batch.recover(&self.consumer, trouble);
+                }
+                false
+            }
+            Some(Err(error)) => {
+                self.judge(error)?;
+                true
+            }
+            None => true,
+        };
+        if self.batch.is_due(idle) && !rebalance_waits(&self.consumer) {
+            self.batch.commit(&self.consumer)?;
+        }
+        Ok(())
+    }
+
+    /// Sorts what the consumer reports: it goes on by itself, or the worker ends.
+    fn judge(&self, error: ClientError) -> Result<(), KafkaError> {
+        let config = self.batch.config;
+        if let Some((code, reason)) = self.consumer.client().fatal_error() {
+            let identity = config.instance_id.clone().unwrap_or_else(|| config.group.clone());
+            return Err(match code {
+                Code::FencedInstanceId => KafkaError::Fenced { identity, reason },
+                _ => KafkaError::Client {
+                    operation: "consuming",
+                    source: ClientError::MessageConsumptionFatal(code),
+                },
+            });
+        }
+        match error {
+            ClientError::MessageConsumption(Code::AutoOffsetReset | Code::OffsetOutOfRange) => {
+                self.verify_kept(&self.batch.positions.committed())
+            }
+            // The group takes the partitions away; the revocation that follows says so.
+            ClientError::MessageConsumption(Code::PollExceeded) => Ok(()),
+            error if error.is_transient() => Ok(()),
+            error => Err(KafkaError::Client { operation: "consuming", source: error }),
+        }
+    }
+
+    /// Restores the state of the partitions, then starts reading exactly where the group stands.
+    fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
+        let numbers = Positions::new(partitions.iter().map(|partition| (partition.clone(), 0))).numbers();
+        self.batch.observer.event(&StageEvent::Assigned { partitions: numbers.clone() });
+        // Acknowledges the assignment without fetching anything, so that the group is stable during the restore and
+        // another rebalance can reach us.
+        assign_at(&self.consumer, [])?;
+        let (consumer, shutdown) = (&self.consumer, self.shutdown);
+        let mut interrupted = || {
+            // Nothing is assigned, so nothing but events can come.
+            let _ = consumer.poll(Duration::ZERO);
+            rebalance_waits(consumer) || shutdown.is_requested()
+        };
+        let restore = Restore {
+            settings: self.batch.settings,
+            config: self.batch.config,
+            interrupted: &mut interrupted,
+        };
+        let restored = restore.run(&numbers, self.batch.stage)?;
+        let Some(restored) = restored else {
+            numbers.iter().for_each(|&number| self.batch.stage.revoked(number));
+            return Ok(());
+        };
+        let starts = self.starts(partitions)?;
+        numbers.iter().for_each(|&number| self.batch.stage.restored(number));
+        self.batch.positions = Positions::new(starts.iter().cloned());
+        assign_at(&self.consumer, starts)?;
+        tracing::info!(group = self.batch.config.group, partitions = ?numbers, records = restored.records,
+            bytes = restored.bytes, seconds = restored.elapsed.as_secs_f64(), "state restored");
+        self.batch.observer.event(&StageEvent::Running {
+            partitions: numbers,
+            restored_records: restored.records,
+            restored_bytes: restored.bytes,
+            elapsed: restored.elapsed,
+        });
+        Ok(())
+    }
+
+    /// Where the group stands; a partition it never read starts at its oldest record.
+    fn starts(&self, partitions: &[TopicPartition]) -> Result<Vec<(TopicPartition, i64)>, KafkaError> {
+        let config = self.batch.config;
+        let deadline = Instant::now() + config.restore_stable_timeout;
+        let answer = loop {
+            match committed(&self.consumer, partitions, config.commit_timeout) {
+                Ok(answer) => break answer,
+                // Unstable offsets of a transaction being resolved, or a coordinator on the move.
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(error) => {
+                    tracing::info!(%error, group = config.group, "committed offsets not available yet")
+                }
+            }
+        };
+        let client = inspector(self.batch.settings, Isolation::ReadCommitted)?;
+        let mut starts = Vec::with_capacity(answer.len());
+        for CommittedOffset { partition, offset, .. } in answer {
+            let (low, _) = watermarks(&client, self.batch.settings, &partition)?;
+            let start = offset.unwrap_or(low);
+            if start < low {
+                return Err(self.lost(&partition, start, low));
+            }
+            starts.push((partition, start));
+        }
+        Ok(starts)
+    }
+
+    /// Fails when retention has overtaken one of these positions.
+    fn verify_kept(&self, positions: &[(TopicPartition, i64)]) -> Result<(), KafkaError> {
+        let client = inspector(self.batch.settings, Isolation::ReadUncommitted)?;
+        for (partition, position) in positions {
+            let (low, high) = watermarks(&client, self.batch.settings, partition)?;
+            if *position < low || *position > high {
+                return Err(self.lost(partition, *position, low));
+            }
+        }
+        let source = ClientError::MessageConsumption(Code::AutoOffsetReset);
+        Err(KafkaError::Client { operation: "consuming", source })
+    }
+
+    fn lost(&self, partition: &TopicPartition, expected: i64, found: i64) -> KafkaError {
+        KafkaError::OffsetsLost {
+            group: self.batch.config.group.clone(),
+            topic: partition.topic.to_string(),
+            partition: partition.partition,
+            expected,
+            found,
+        }
+    }
+
+    /// Finishes what was begun, as long as the partitions are still ours, and lets go of them.
+    fn revoked(&mut self, lost: bool) -> Result<(), KafkaError> {
+        if lost {
+            self.batch.abandon();
+        } else {
+            self.batch.commit(&self.consumer)?;
+        }
+        let partitions = self.batch.positions.numbers();
+        self.batch.positions = Positions::default();
+        partitions.iter().for_each(|&number| self.batch.stage.revoked(number));
+        self.consumer.unassign().map_err(KafkaError::client("unassigning"))?;
+        self.batch.observer.event(&StageEvent::Revoked { partitions, lost });
+        Ok(())
+    }
+}

@@ -1,0 +1,371 @@
+//! Topics and offsets as the cluster knows them: create what is missing, verify what exists, ask for ends and lag.
+//!
+//! Promises never to change an existing topic: differences are reported, a different partition count is an error.
+//! Called by `adpulse topics`, `adpulse check`, `/readyz` and the tests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::client::QuietContext;
+use crate::error::KafkaError;
+use crate::record::TopicPartition;
+use crate::settings::{Isolation, KafkaSettings};
+
+/// How a topic should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSpec {
+    /// Name with prefix.
+    pub name: String,
+    /// Partition count; part of the state's identity.
+    pub partitions: i32,
+    /// Copies of each partition.
+    pub replication_factor: i32,
+    /// Broker settings: `cleanup.policy`, `retention.ms`, …
+    pub config: Vec<(String, String)>,
+}
+
+impl TopicSpec {
+    /// A topic with the broker's default settings.
+    #[must_use]
+    pub fn new(name: &str, partitions: i32, replication_factor: i32) -> Self {
+        Self { name: name.to_owned(), partitions, replication_factor, config: Vec::new() }
+    }
+
+    /// The same topic with one more setting.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: &str) -> Self {
+        self.config.push((key.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// A setting of an existing topic that is not as specified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigDifference {
+    /// Name of the setting.
+    pub key: String,
+    /// Value specified.
+    pub expected: String,
+    /// Value found, if the broker knows the setting.
+    pub found: Option<String>,
+}
+
+/// What became of one topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicReport {
+    /// The topic.
+    pub topic: String,
+    /// Whether this call created it.
+    pub created: bool,
+    /// Settings that differ from the specification; left as they are.
+    pub differences: Vec<ConfigDifference>,
+}
+
+/// The cluster in one line, for `adpulse check`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterInfo {
+    /// Brokers in the metadata.
+    pub brokers: usize,
+    /// Topics in the metadata and their partition counts.
+    pub topics: BTreeMap<String, i32>,
+}
+
+/// First and next offset of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionOffsets {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// Oldest offset kept.
+    pub low: i64,
+    /// One past the newest offset that the chosen isolation shows.
+    pub end: i64,
+}
+
+/// How far a group has come in a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionLag {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// Next offset to process; `None` when the group never committed.
+    pub committed: Option<i64>,
+    /// One past the last committed record.
+    pub end: i64,
+    /// Offsets between the two (control records count).
+    pub lag: i64,
+}
+
+/// Questions and orders to the cluster. Cheap to clone.
+#[derive(Clone)]
+pub struct Admin {
+    settings: KafkaSettings,
+    orders: Arc<AdminClient<QuietContext>>,
+    questions: Arc<BaseConsumer<QuietContext>>,
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admin").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Admin {
+    /// Builds the clients; does not connect yet.
+    ///
+    /// # Errors
+    /// [`KafkaError::Settings`] or [`KafkaError::Client`].
+    pub fn new(settings: &KafkaSettings) -> Result<Self, KafkaError> {
+        let orders = AdminClient::from_config_and_context(&settings.admin()?, QuietContext)
+            .map_err(KafkaError::client("admin client"))?;
+        let questions = inspector(settings, Isolation::ReadCommitted)?;
+        Ok(Self { settings: settings.clone(), orders: Arc::new(orders), questions: Arc::new(questions) })
+    }
+
+    /// Asks for the metadata of the whole cluster.
+    ///
+    /// # Errors
+    /// [`KafkaError::Unreachable`] when no broker answers in time.
+    pub async fn ping(&self) -> Result<ClusterInfo, KafkaError> {
+        let (client, settings) = (Arc::clone(&self.questions), self.settings.clone());
+        on_blocking_thread(move || cluster_info(&client, &settings)).await
+    }
+
+    /// Creates what is missing, then verifies everything.
+    ///
+    /// # Errors
+    /// [`KafkaError::PartitionCount`] for an existing topic of another size, [`KafkaError::Topic`] when the broker refuses.
+    pub async fn ensure(&self, specs: &[TopicSpec]) -> Result<Vec<TopicReport>, KafkaError> {
+        let existing = self.ping().await?.topics;
+        let missing: Vec<&TopicSpec> =
+            specs.iter().filter(|spec| !existing.contains_key(&spec.name)).collect();
+        // Refuse before creating anything, so that a wrong count leaves no half-made set of topics behind.
+        verify_counts(specs.iter().filter(|spec| existing.contains_key(&spec.name)), &existing)?;
+        if !missing.is_empty() {
+            self.create(&missing).await?;
+            self.wait_until_visible(&missing).await?;
+        }
+        let mut reports = self.verify(specs).await?;
+        for report in &mut reports {
+            report.created = missing.iter().any(|spec| spec.name == report.topic);
+        }
+        Ok(reports)
+    }
+
+    /// Compares without changing anything.
+    ///
+    /// # Errors
+    /// [`KafkaError::TopicMissing`], [`KafkaError::PartitionCount`].
+    pub async fn verify(&self, specs: &[TopicSpec]) -> Result<Vec<TopicReport>, KafkaError> {
+        let existing = self.ping().await?.topics;
+        verify_counts(specs.iter(), &existing)?;
+        let resources: Vec<_> = specs.iter().map(|spec| ResourceSpecifier::Topic(&spec.name)).collect();
+        let described = self
+            .orders
+            .describe_configs(&resources, &self.options())
+            .await
+            .map_err(KafkaError::client("describing topics"))?;
+        let mut reports = Vec::with_capacity(specs.len());
+        for (spec, resource) in specs.iter().zip(described) {
+            let resource = resource.map_err(|code| refused(&spec.name, code))?;
+            let differences = spec.config.iter().filter_map(|(key, expected)| {
+                let found = resource.get(key).and_then(|entry| entry.value.clone());
+                (found.as_ref() != Some(expected)).then(|| ConfigDifference {
+                    key: key.clone(),
+                    expected: expected.clone(),
+                    found,
+                })
+            });
+            reports.push(TopicReport {
+                topic: spec.name.clone(),
+                created: false,
+                differences: differences.collect(),
+            });
+        }
+        Ok(reports)
+    }
+
+    /// Low and end offsets of every partition of the topics.
+    ///
+    /// # Errors
+    /// [`KafkaError::TopicMissing`], [`KafkaError::Unreachable`].
+    pub async fn end_offsets(
+        &self,
+        topics: &[String],
+        isolation: Isolation,
+    ) -> Result<Vec<PartitionOffsets>, KafkaError> {
+        let (settings, topics) = (self.settings.clone(), topics.to_vec());
+        on_blocking_thread(move || {
+            let client = inspector(&settings, isolation)?;
+            let mut offsets = Vec::new();
+            for partition in partitions_of(&client, &settings, &topics)? {
+                let (low, end) = watermarks(&client, &settings, &partition)?;
+                offsets.push(PartitionOffsets { partition, low, end });
+            }
+            Ok(offsets)
+        })
+        .await
+    }
+
+    /// Committed offsets of a group against the ends of the topics.
+    ///
+    /// # Errors
+    /// [`KafkaError::TopicMissing`], [`KafkaError::Unreachable`].
+    pub async fn lag(&self, group: &str, topics: &[String]) -> Result<Vec<PartitionLag>, KafkaError> {
+        let ends = self.end_offsets(topics, Isolation::ReadCommitted).await?;
+        let (settings, group) = (self.settings.clone(), group.to_owned());
+        on_blocking_thread(move || {
+            // Uncommitted isolation, or the answer would wait for the group's open transaction.
+            let config = settings.assigned_consumer(&group, Isolation::ReadUncommitted, 1 << 20)?;
+            let client = BaseConsumer::from_config_and_context(&config, QuietContext)
+                .map_err(KafkaError::client("consumer"))?;
+            let mut asked = TopicPartitionList::with_capacity(ends.len());
+            for end in &ends {
+                asked.add_partition(&end.partition.topic, end.partition.partition);
+            }
+            let committed = client
+                .committed_offsets(asked, settings.request_timeout)
+                .map_err(KafkaError::client("asking for committed offsets"))?;
+            Ok(ends.into_iter().map(|end| lag_of(end, &committed)).collect())
+        })
+        .await
+    }
+
+    fn options(&self) -> AdminOptions {
+        AdminOptions::new()
+            .request_timeout(Some(self.settings.request_timeout))
+            .operation_timeout(Some(self.settings.request_timeout))
+    }
+
+    async fn create(&self, missing: &[&TopicSpec]) -> Result<(), KafkaError> {
+        let topics = missing.iter().map(|spec| {
+            let topic =
+                NewTopic::new(&spec.name, spec.partitions, TopicReplication::Fixed(spec.replication_factor));
+            spec.config.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
+        });
+        let topics: Vec<NewTopic<'_>> = topics.collect();
+        let results = self
+            .orders
+            .create_topics(&topics, &self.options())
+            .await
+            .map_err(KafkaError::client("creating topics"))?;
+        for result in results {
+            match result {
+                // Another process may have been quicker; the verification that follows looks at what it made.
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((topic, code)) => return Err(refused(&topic, code)),
+            }
+        }
+        Ok(())
+    }
+
+    /// A created topic takes a moment to reach every broker's metadata.
+    async fn wait_until_visible(&self, specs: &[&TopicSpec]) -> Result<(), KafkaError> {
+        let end = Instant::now() + self.settings.request_timeout;
+        loop {
+            let existing = self.ping().await?.topics;
+            let Some(absent) = specs.iter().find(|spec| !existing.contains_key(&spec.name)) else {
+                return Ok(());
+            };
+            if Instant::now() >= end {
+                return Err(KafkaError::TopicMissing { topic: absent.name.clone() });
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+fn verify_counts<'a>(
+    specs: impl Iterator<Item = &'a TopicSpec>,
+    existing: &BTreeMap<String, i32>,
+) -> Result<(), KafkaError> {
+    for spec in specs {
+        match existing.get(&spec.name) {
+            None => return Err(KafkaError::TopicMissing { topic: spec.name.clone() }),
+            Some(&found) if found != spec.partitions => {
+                let topic = spec.name.clone();
+                return Err(KafkaError::PartitionCount { topic, expected: spec.partitions, found });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn refused(topic: &str, code: RDKafkaErrorCode) -> KafkaError {
+    KafkaError::Topic { topic: topic.to_owned(), reason: code.to_string() }
+}
+
+fn lag_of(end: PartitionOffsets, committed: &TopicPartitionList) -> PartitionLag {
+    let found = committed.find_partition(&end.partition.topic, end.partition.partition);
+    let committed = match found.map(|element| element.offset()) {
+        Some(Offset::Offset(offset)) => Some(offset),
+        _ => None,
+    };
+    let lag = (end.end - committed.unwrap_or(end.low).max(end.low)).max(0);
+    PartitionLag { partition: end.partition, committed, end: end.end, lag }
+}
+
+async fn on_blocking_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
+) -> Result<T, KafkaError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(KafkaError::Stopped("admin".to_owned())))
+}
+
+pub(crate) fn inspector(
+    settings: &KafkaSettings,
+    isolation: Isolation,
+) -> Result<BaseConsumer<QuietContext>, KafkaError> {
+    BaseConsumer::from_config_and_context(&settings.inspector(isolation)?, QuietContext)
+        .map_err(KafkaError::client("consumer"))
+}
+
+pub(crate) fn cluster_info(
+    client: &BaseConsumer<QuietContext>,
+    settings: &KafkaSettings,
+) -> Result<ClusterInfo, KafkaError> {
+    let metadata = client.fetch_metadata(None, settings.request_timeout).map_err(|error| {
+        KafkaError::Unreachable { brokers: settings.brokers.clone(), reason: error.to_string() }
+    })?;
+    let topics =
+        metadata.topics().iter().filter(|topic| topic.error().is_none()).map(|topic| {
+            (topic.name().to_owned(), i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX))
+        });
+    Ok(ClusterInfo { brokers: metadata.brokers().len(), topics: topics.collect() })
+}
+
+pub(crate) fn partitions_of(
+    client: &BaseConsumer<QuietContext>,
+    settings: &KafkaSettings,
+    topics: &[String],
+) -> Result<Vec<TopicPartition>, KafkaError> {
+    let existing = cluster_info(client, settings)?.topics;
+    let mut partitions = Vec::new();
+    for topic in topics {
+        let Some(count) = existing.get(topic) else {
+            return Err(KafkaError::TopicMissing { topic: topic.clone() });
+        };
+        let name: Arc<str> = topic.as_str().into();
+        partitions.extend((0..*count).map(|partition| TopicPartition::new(Arc::clone(&name), partition)));
+    }
+    Ok(partitions)
+}
+
+/// Low watermark, and high watermark or last stable offset, by the client's isolation.
+pub(crate) fn watermarks<C: rdkafka::consumer::ConsumerContext>(
+    client: &BaseConsumer<C>,
+    settings: &KafkaSettings,
+    partition: &TopicPartition,
+) -> Result<(i64, i64), KafkaError> {
+    client.fetch_watermarks(&partition.topic, partition.partition, settings.request_timeout).map_err(
+        |error| KafkaError::Unreachable {
+            brokers: settings.brokers.clone(),
+            reason: format!("offsets of {partition}: {error}"),
+        },
+    )
+}
