@@ -33,6 +33,8 @@ pub struct StackConfig {
     /// [`crate::clickhouse::Options::to_args`] are appended. `adpulse` names itself here. `None` is
     /// the `devstack-engine` program of this workspace, built when a test needs it.
     pub engine_command: Option<Vec<OsString>>,
+    /// Run the pinned PostgreSQL even where the machine has its own.
+    pub packaged_postgres: bool,
     /// Options of the Kafka broker's virtual machine. The default starts quickly and stays small;
     /// a benchmark gives it a larger heap and leaves out `-XX:TieredStopAtLevel=1`.
     pub kafka_jvm_options: Vec<String>,
@@ -48,6 +50,7 @@ impl Default for StackConfig {
             cache_dir: None,
             progress: Progress::Auto,
             engine_command: None,
+            packaged_postgres: false,
             kafka_jvm_options: kafka_jvm_options.map(str::to_owned).to_vec(),
             kafka_properties: Vec::new(),
         }

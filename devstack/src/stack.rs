@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
@@ -37,7 +38,7 @@ pub struct Stack {
     clickhouse: Option<ClickHouse>,
     postgres: Option<Postgres>,
     registry: Option<Registry>,
-    folder: Folder,
+    folder: Arc<Folder>,
 }
 
 impl Stack {
@@ -48,14 +49,14 @@ impl Stack {
     /// The first failure in the order Kafka, ClickHouse, PostgreSQL, registry; engines that did
     /// start are ended again.
     pub async fn start(config: StackConfig, engines: &[Engine]) -> Result<Self, DevstackError> {
-        let folder = Folder::open(config.data_dir.as_deref())?;
+        let folder = Arc::new(Folder::open(config.data_dir.as_deref())?);
         let cache = Cache::open(&config.cache_dir()?, Reporter::new(config.progress))?;
         let want = |engine| engines.contains(&engine);
         let (kafka, clickhouse, postgres, registry) = tokio::join!(
-            start(want(Engine::Kafka), &config, &cache, folder.part("kafka"), Kafka::start),
-            start(want(Engine::ClickHouse), &config, &cache, folder.part("clickhouse"), ClickHouse::start),
-            start(want(Engine::Postgres), &config, &cache, folder.part("postgres"), Postgres::start),
-            start(want(Engine::Registry), &config, &cache, folder.part("registry"), Registry::start),
+            start(want(Engine::Kafka), &config, &cache, &folder, "kafka", Kafka::start),
+            start(want(Engine::ClickHouse), &config, &cache, &folder, "clickhouse", ClickHouse::start),
+            start(want(Engine::Postgres), &config, &cache, &folder, "postgres", Postgres::start),
+            start(want(Engine::Registry), &config, &cache, &folder, "registry", Registry::start),
         );
         Ok(Self { kafka: kafka?, clickhouse: clickhouse?, postgres: postgres?, registry: registry?, folder })
     }
@@ -97,7 +98,7 @@ impl Stack {
             stop(self.registry.as_ref().map(Registry::process)),
         );
         kafka.and(clickhouse).and(postgres).and(registry)?;
-        self.folder.close()
+        Arc::into_inner(self.folder).map_or(Ok(()), Folder::close)
     }
 }
 
@@ -105,14 +106,18 @@ async fn start<T: Send + 'static>(
     wanted: bool,
     config: &StackConfig,
     cache: &Cache,
-    folder: PathBuf,
+    whole: &Arc<Folder>,
+    part: &str,
     start: fn(&Site<'_>) -> Result<T, DevstackError>,
 ) -> Result<Option<T>, DevstackError> {
     if !wanted {
         return Ok(None);
     }
-    let (config, cache) = (config.clone(), cache.clone());
+    let (config, cache, whole) = (config.clone(), cache.clone(), Arc::clone(whole));
+    let folder = whole.path.join(part);
     let work = move || {
+        // A caller that gives up waiting must not open the folder to others while this still starts.
+        let _held = whole;
         std::fs::create_dir_all(&folder).attempting(|| format!("create {}", folder.display()))?;
         start(&Site { config: &config, cache: &cache, folder }).map(Some)
     };
@@ -154,7 +159,8 @@ impl Folder {
             }
         };
         let path = path.canonicalize().attempting(|| format!("find {}", path.display()))?;
-        let lock = File::create(path.join("lock")).attempting(|| format!("create a lock in {}", path.display()))?;
+        let lock =
+            File::create(path.join("lock")).attempting(|| format!("create a lock in {}", path.display()))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, temporary, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(DevstackError::DataInUse(path)),
@@ -162,10 +168,6 @@ impl Folder {
                 Err(DevstackError::Io { action: format!("lock {}", path.display()), source })
             }
         }
-    }
-
-    fn part(&self, engine: &str) -> PathBuf {
-        self.path.join(engine)
     }
 
     fn close(self) -> Result<(), DevstackError> {

@@ -1,6 +1,9 @@
 //! All four engines for real: each answers its own clients, keeps its data, survives a crash, and leaves
 //! nothing behind.
 
+// Clippy knows test functions, but not the functions that they share.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -49,7 +52,9 @@ fn processes(stack: &Stack) -> Vec<&Process> {
 fn processes_of(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let command = String::from_utf8_lossy(&command).replace('\0', " ");
         let inside = std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder));
@@ -218,7 +223,10 @@ async fn clickhouse_speaks_http_as_its_server_does() {
     };
     let text = |text: &str| text.to_owned();
 
-    assert_eq!(agent.get(format!("{url}/ping")).call().unwrap().body_mut().read_to_string().unwrap(), "Ok.\n");
+    assert_eq!(
+        agent.get(format!("{url}/ping")).call().unwrap().body_mut().read_to_string().unwrap(),
+        "Ok.\n"
+    );
     assert_eq!(post("", b"SELECT 1"), (200, text(""), text("1\n")));
     assert_eq!(post("query=SELECT%20%7Bx:UInt8%7D%2B1&param_x=2", b"").2, "3\n");
     assert_eq!(post("default_format=JSONEachRow", b"SELECT 1 AS a").2, "{\"a\":1}\n");
@@ -232,7 +240,8 @@ async fn clickhouse_speaks_http_as_its_server_does() {
     assert_eq!(post("", b"SELECT * FROM nothing").1, "60");
     assert_eq!(post("no_such_setting=1", b"SELECT 1").1, "115");
     assert_eq!(post("session_id=a", b"SELECT 1").1, "48");
-    let written = agent.get(format!("{url}/?query=CREATE%20TABLE%20t(a%20Int8)%20ENGINE=Memory")).call().unwrap();
+    let written =
+        agent.get(format!("{url}/?query=CREATE%20TABLE%20t(a%20Int8)%20ENGINE=Memory")).call().unwrap();
     assert_eq!(written.headers()["x-clickhouse-exception-code"], "164", "a GET may only read");
 
     post("", b"CREATE TABLE rows (a UInt64) ENGINE = MergeTree ORDER BY a");
@@ -253,7 +262,11 @@ async fn data_is_there_after_a_crash_and_after_a_restart_of_the_stack() {
     let engines = [Engine::Kafka, Engine::ClickHouse, Engine::Postgres];
     let stack = Stack::start(kept_in(folder.path()), &engines).await.unwrap();
     let addresses = |stack: &Stack| {
-        (stack.kafka().unwrap().bootstrap(), stack.clickhouse().unwrap().url(), stack.postgres().unwrap().url())
+        (
+            stack.kafka().unwrap().bootstrap(),
+            stack.clickhouse().unwrap().url(),
+            stack.postgres().unwrap().url(),
+        )
     };
     let before = addresses(&stack);
     create_scores(&clickhouse(&stack)).await;
@@ -317,6 +330,15 @@ async fn a_paused_engine_answers_when_it_is_resumed() {
     let folder = stack.data_dir().to_owned();
     drop(stack);
     assert_none_left(&folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_packaged_postgres_serves_a_machine_that_has_none() {
+    let config = StackConfig { packaged_postgres: true, ..config() };
+    let stack = Stack::start(config, &[Engine::Postgres]).await.unwrap();
+    let version: String = postgres(&stack).await.query_one("SHOW server_version", &[]).await.unwrap().get(0);
+    assert!(version.starts_with("18."), "{version}");
+    stack.stop().await.unwrap();
 }
 
 /// Process id to state, for a process and its children.

@@ -35,12 +35,18 @@ impl Package {
                 std::fs::write(&pom, project(roots)).attempting(|| format!("write {}", pom.display()))?;
                 let mut command = Command::new("mvn");
                 command.args(["-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime"]);
-                ("mvn", "maven", { command.arg(output_folder(folder)); command })
+                ("mvn", "maven", {
+                    command.arg(output_folder(folder));
+                    command
+                })
             }
             Self::MavenFile { coordinates } => {
                 let mut command = Command::new("mvn");
                 command.args(["-q", "-B", "dependency:copy", &format!("-Dartifact={coordinates}")]);
-                ("mvn", "maven", { command.arg(output_folder(folder)); command })
+                ("mvn", "maven", {
+                    command.arg(output_folder(folder));
+                    command
+                })
             }
             Self::Npm { spec } => {
                 let mut command = Command::new("npm");
@@ -77,17 +83,14 @@ fn run(
         }
         _ => DevstackError::Io { action: format!("start {client}"), source },
     })?;
-    let failed = |output| DevstackError::Download {
-        client: client.to_owned(),
-        artifact: artifact.to_owned(),
-        output,
-    };
+    let failed =
+        |output| DevstackError::Download { client: client.to_owned(), artifact: artifact.to_owned(), output };
     let begun = Instant::now();
     loop {
         look();
         match child.try_wait().attempting(|| format!("wait for {client}"))? {
             Some(status) if status.success() => return Ok(()),
-            Some(_) => return Err(failed(last_lines(&log))),
+            Some(_) => return Err(failed(last_lines(&log, 0))),
             None if begun.elapsed() > FETCH_WITHIN => {
                 child.kill().and_then(|()| child.wait()).attempting(|| format!("end {client}"))?;
                 return Err(failed(format!("nothing after {} s", FETCH_WITHIN.as_secs())));

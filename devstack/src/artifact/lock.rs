@@ -97,6 +97,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("stranger.jar"), "content").unwrap();
         let refused = Lock::parse("").verify("artifact", folder.path()).unwrap_err();
-        assert!(matches!(refused, DevstackError::WrongFiles { difference, .. } if difference.contains("stranger")));
+        assert!(
+            matches!(refused, DevstackError::WrongFiles { difference, .. } if difference.contains("stranger"))
+        );
     }
 }

@@ -13,9 +13,12 @@ pub(crate) use progress::Reporter;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Attempting, DevstackError};
 use lock::Lock;
+
+const UNFINISHED: &str = "unfinished-";
 
 /// One artifact of an engine.
 #[derive(Debug, Clone)]
@@ -52,6 +55,7 @@ impl Cache {
                 .attempting(|| format!("create the cache folder {}", folder.display()))?;
         }
         let root = root.canonicalize().attempting(|| format!("find the cache folder {}", root.display()))?;
+        remove_unfinished(&root);
         Ok(Self { root, reporter })
     }
 
@@ -120,12 +124,26 @@ impl Cache {
             return Ok(target);
         }
         let temporary = tempfile::Builder::new()
-            .prefix("unfinished-")
+            .prefix(UNFINISHED)
             .tempdir_in(&self.root)
             .attempting(|| format!("create a folder in {}", self.root.display()))?;
         let made = make(temporary.path())?;
         rename(&made, &target)?;
         Ok(target)
+    }
+}
+
+/// Removes what programs that were killed in the middle of a download left, once it is a day old.
+fn remove_unfinished(root: &Path) {
+    const OLD: Duration = Duration::from_secs(24 * 3600);
+    for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
+        let unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+        let changed = entry.metadata().and_then(|metadata| metadata.modified());
+        let old = changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > OLD));
+        if unfinished && old {
+            // It only takes up space; the next start tries again.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 
@@ -151,13 +169,17 @@ mod tests {
             package: Package::MavenTree { roots: &[("org.slf4j", "slf4j-simple", "1.7.36")] },
             unpack: None,
         };
-        let lock = Lock::parse(&format!("slf4j slf4j-api-1.7.36.jar {0}\nslf4j slf4j-simple-1.7.36.jar {0}", "0".repeat(64)));
+        let lock = Lock::parse(&format!(
+            "slf4j slf4j-api-1.7.36.jar {0}\nslf4j slf4j-simple-1.7.36.jar {0}",
+            "0".repeat(64)
+        ));
 
         let refused = cache.artifact_pinned_by(&artifact, &lock).unwrap_err();
 
         assert!(matches!(&refused, DevstackError::WrongHash { expected, .. } if expected.starts_with("000")));
         assert!(!folder.path().join("artifacts/slf4j").exists());
-        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left.len(), 3, "only the three parts of the cache remain: {left:?}");
     }
 }

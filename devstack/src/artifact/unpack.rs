@@ -50,6 +50,8 @@ fn wanted(path: &Path, what: Unpack) -> Option<PathBuf> {
     }
     match what {
         Unpack::Below(prefix) => path.strip_prefix(prefix).ok().map(Path::to_owned),
-        Unpack::Only(only) => (path == Path::new(only)).then(|| path.file_name().map(PathBuf::from)).flatten(),
+        Unpack::Only(only) => {
+            (path == Path::new(only)).then(|| path.file_name().map(PathBuf::from)).flatten()
+        }
     }
 }

@@ -156,7 +156,11 @@ impl Library {
                     let (buffer, length) = ((self.buffer)(result), (self.length)(result));
                     let filled = !buffer.is_null() && length > 0;
                     Ok(Answer {
-                        body: if filled { std::slice::from_raw_parts(buffer, length).to_vec() } else { vec![] },
+                        body: if filled {
+                            std::slice::from_raw_parts(buffer, length).to_vec()
+                        } else {
+                            vec![]
+                        },
                         rows_read: (self.rows_read)(result),
                         bytes_read: (self.bytes_read)(result),
                         rows_written: (self.rows_written)(result),
@@ -232,7 +236,8 @@ impl Connection {
                 }
                 if (library.append)(stream, piece.as_ptr().cast(), piece.len()) != 0 {
                     let reason = text((library.insert_error)(stream));
-                    refused = Some(reason.unwrap_or_else(|| "Code: 1001. DB::Exception: rows refused".to_owned()));
+                    refused =
+                        Some(reason.unwrap_or_else(|| "Code: 1001. DB::Exception: rows refused".to_owned()));
                 }
             }
             let answer = match refused {

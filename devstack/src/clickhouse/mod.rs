@@ -91,10 +91,11 @@ pub async fn serve(options: Options) -> Result<(), DevstackError> {
     let mut abandoned = standard_input_closed();
     let (stop, stopped) = tokio::sync::watch::channel(());
     let mut stopping = stopped.clone();
-    let serving = axum::serve(listener, Server::new(library, data).router()).with_graceful_shutdown(async move {
-        // An error means that the sender is gone, which is the same message.
-        let _ = stopping.changed().await;
-    });
+    let serving =
+        axum::serve(listener, Server::new(library, data).router()).with_graceful_shutdown(async move {
+            // An error means that the sender is gone, which is the same message.
+            let _ = stopping.changed().await;
+        });
     let mut serving = tokio::spawn(serving.into_future());
     tokio::select! {
         ended = &mut serving => {

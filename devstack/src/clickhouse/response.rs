@@ -65,9 +65,8 @@ fn code_of(reason: &str) -> u32 {
 fn status_of(code: u32) -> StatusCode {
     match code {
         // Text, numbers and dates that do not parse, wrong types, syntax, values out of bounds.
-        6 | 25 | 26 | 27 | 33 | 38 | 41 | 53 | 62 | 66 | 69 | 72 | 117 | 167 | 168 | 223 | 321 | 441 | 456 | 457 => {
-            StatusCode::BAD_REQUEST
-        }
+        6 | 25 | 26 | 27 | 33 | 38 | 41 | 53 | 62 | 66 | 69 | 72 | 117 | 167 | 168 | 223 | 321 | 441
+        | 456 | 457 => StatusCode::BAD_REQUEST,
         // Functions, identifiers, types, engines, tables, settings, formats, databases that are not known.
         16 | 46 | 47 | 50 | 56 | 60 | 63 | 73 | 78 | 81 | 115 | 336 => StatusCode::NOT_FOUND,
         164 => StatusCode::FORBIDDEN,

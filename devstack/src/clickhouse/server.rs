@@ -12,11 +12,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use tokio::sync::Semaphore;
 
+use super::compression;
 use super::library::{Answer, Connection, Library, Refusal};
 use super::request::Wishes;
 use super::response::{failure, refused, success};
 use super::statement::{Statement, parse};
-use super::compression;
 
 /// Requests that the engine works on at once; more wait.
 const REQUESTS_MAX: usize = 16;
@@ -81,7 +81,9 @@ async fn handle(
     };
     let body = match to_bytes(body, BODY_BYTES_MAX).await {
         Ok(body) => body,
-        Err(error) => return refused(StatusCode::BAD_REQUEST, 1000, &format!("the body is not complete: {error}")),
+        Err(error) => {
+            return refused(StatusCode::BAD_REQUEST, 1000, &format!("the body is not complete: {error}"));
+        }
     };
     if wishes.query.is_empty() && body.is_empty() {
         return match head.method {

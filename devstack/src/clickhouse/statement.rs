@@ -10,7 +10,7 @@ pub(super) enum Statement<'a> {
     Other { sql: &'a [u8], format: Option<&'a str> },
 }
 
-/// A word outside of brackets, quotes and comments.
+/// A word, or a name with its quotes, outside of brackets, strings and comments.
 #[derive(Debug, Clone, Copy)]
 struct Word<'a> {
     text: &'a str,
@@ -37,7 +37,9 @@ fn parse_insert<'a>(request: &'a [u8], mut words: Words<'a>) -> Statement<'a> {
     // INTO, and a name that may be any word.
     let into = words.next();
     let named = words.next();
-    if named.is_some_and(|word| word.is("TABLE") || word.is("FUNCTION")) || into.is_some_and(|word| !word.is("INTO")) {
+    if named.is_some_and(|word| word.is("TABLE") || word.is("FUNCTION"))
+        || into.is_some_and(|word| !word.is("INTO"))
+    {
         words.next();
     }
     while let Some(word) = words.next() {
@@ -95,7 +97,14 @@ impl<'a> Iterator for Words<'a> {
         while let Some(&byte) = self.bytes.get(self.at) {
             let rest = &self.bytes[self.at..];
             match byte {
-                b'\'' | b'"' | b'`' => self.skip_quoted(byte),
+                b'\'' => self.skip_quoted(byte),
+                b'"' | b'`' => {
+                    let start = self.at;
+                    self.skip_quoted(byte);
+                    if let Some(name) = self.word(start) {
+                        return Some(name);
+                    }
+                }
                 b'-' if rest.starts_with(b"--") => self.skip_past(b"\n"),
                 b'#' => self.skip_past(b"\n"),
                 b'/' if rest.starts_with(b"/*") => self.skip_past(b"*/"),
@@ -104,10 +113,8 @@ impl<'a> Iterator for Words<'a> {
                 _ if is_word(byte) => {
                     let start = self.at;
                     self.at += rest.iter().take_while(|byte| is_word(**byte)).count();
-                    if self.depth == 0
-                        && let Ok(text) = std::str::from_utf8(&self.bytes[start..self.at])
-                    {
-                        return Some(Word { text, start, end: self.at });
+                    if let Some(word) = self.word(start) {
+                        return Some(word);
                     }
                 }
                 _ => self.at += 1,
@@ -117,7 +124,14 @@ impl<'a> Iterator for Words<'a> {
     }
 }
 
-impl Words<'_> {
+impl<'a> Words<'a> {
+    /// What was just passed, if it stands outside of brackets.
+    fn word(&self, start: usize) -> Option<Word<'a>> {
+        let end = self.at.min(self.bytes.len());
+        let text = std::str::from_utf8(&self.bytes[start..end]).ok()?;
+        (self.depth == 0).then_some(Word { text, start, end })
+    }
+
     fn step(&mut self, depth: impl Fn(usize) -> usize) {
         self.depth = depth(self.depth);
         self.at += 1;
@@ -164,7 +178,8 @@ mod tests {
 
     #[test]
     fn rows_begin_after_the_line_that_names_the_format() {
-        let (sql, format, rows) = insert("INSERT INTO t(a, `format`) SETTINGS x=1 FORMAT RowBinary\n\n\0rows");
+        let (sql, format, rows) =
+            insert("INSERT INTO t(a, `format`) SETTINGS x=1 FORMAT RowBinary\n\n\0rows");
         assert_eq!((sql, format), ("INSERT INTO t(a, `format`) SETTINGS x=1 ", "RowBinary"));
         assert_eq!(rows, b"\n\0rows");
     }
@@ -175,8 +190,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_in_quotes_is_a_name() {
+        assert_eq!(insert("INSERT INTO `values`(`a`) FORMAT RowBinary\nrows").2, b"rows");
+        assert_eq!(insert("INSERT INTO `db`.\"format\" FORMAT RowBinary\nrows").2, b"rows");
+    }
+
+    #[test]
     fn values_are_rows_too() {
-        assert_eq!(insert("INSERT INTO db.t VALUES (1,'a')\n"), ("INSERT INTO db.t ", "Values", &b" (1,'a')\n"[..]));
+        assert_eq!(
+            insert("INSERT INTO db.t VALUES (1,'a')\n"),
+            ("INSERT INTO db.t ", "Values", &b" (1,'a')\n"[..])
+        );
     }
 
     #[test]

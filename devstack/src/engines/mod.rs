@@ -56,7 +56,7 @@ fn run(step: &str, mut command: Command, log: &Path) -> Result<(), DevstackError
     if status.success() {
         return Ok(());
     }
-    Err(DevstackError::Preparation { step: step.to_owned(), output: last_lines(log) })
+    Err(DevstackError::Preparation { step: step.to_owned(), output: last_lines(log, 0) })
 }
 
 /// Copies a folder with all it holds. Links are followed, modes are kept.

@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Uid, User};
 
 use super::{Site, copy_folder, on_free_ports, run};
-use crate::artifact::{Artifact, Cache, Package, Unpack};
+use crate::artifact::{Artifact, Package, Unpack};
 use crate::error::{Attempting, DevstackError};
 use crate::ports;
 use crate::process::{Launch, Probe, Process};
@@ -65,7 +65,7 @@ impl Postgres {
     }
 
     pub(crate) fn start(site: &Site<'_>) -> Result<Self, DevstackError> {
-        let programs = find(site.cache)?;
+        let programs = find(site)?;
         let user = unprivileged_user()?;
         if let Some(user) = &user {
             check_reachable(user, &site.folder)?;
@@ -111,14 +111,14 @@ fn launch(programs: &Programs, user: Option<&User>, site: &Site<'_>, data: &Path
     }
 }
 
-fn find(cache: &Cache) -> Result<Programs, DevstackError> {
+fn find(site: &Site<'_>) -> Result<Programs, DevstackError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let installed = std::env::split_paths(&path)
         .chain(debian.map(|entry| entry.path().join("bin")))
         .filter_map(programs_in)
         .find(|programs| major(&programs.version).is_some_and(|major| major >= OLDEST));
-    if let Some(programs) = installed {
+    if let (Some(programs), false) = (installed, site.config.packaged_postgres) {
         return Ok(programs);
     }
     if !cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
@@ -128,7 +128,7 @@ fn find(cache: &Cache) -> Result<Programs, DevstackError> {
             advice: "install PostgreSQL 14 or newer so that `initdb` and `postgres` are on PATH",
         });
     }
-    let folder = cache.artifact(&ARTIFACT)?;
+    let folder = site.cache.artifact(&ARTIFACT)?;
     restore_links(&folder)?;
     programs_in(folder.join("bin")).ok_or_else(|| DevstackError::Preparation {
         step: "running the packaged PostgreSQL".to_owned(),
@@ -254,7 +254,15 @@ fn prepare(programs: &Programs, user: Option<&User>, folder: &Path) -> Result<()
     let log = folder.join("engine.log");
     let mut initdb = as_user("initdb");
     initdb
-        .args(["--username", NAME, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions", "-D"])
+        .args([
+            "--username",
+            NAME,
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-instructions",
+            "-D",
+        ])
         .arg(&data);
     run("initialising the data folder of PostgreSQL", initdb, &log)?;
 

@@ -16,9 +16,7 @@ use crate::process::{Launch, Probe, Process};
 
 const ARTIFACT: Artifact = Artifact {
     name: "apicurio-2.6.13.Final",
-    package: Package::MavenFile {
-        coordinates: "io.apicurio:apicurio-registry-app:2.6.13.Final:tar.gz:all",
-    },
+    package: Package::MavenFile { coordinates: "io.apicurio:apicurio-registry-app:2.6.13.Final:tar.gz:all" },
     unpack: Some(Unpack::Below("")),
 };
 const PROGRAM: &str = "apicurio-registry-app-2.6.13.Final-runner.jar";
@@ -55,9 +53,8 @@ impl Registry {
 }
 
 fn launch(java: &JavaVersion, program: &Path, site: &Site<'_>, port: u16) -> Launch {
-    let mut args: Vec<OsString> = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-        .map(OsString::from)
-        .to_vec();
+    let mut args: Vec<OsString> =
+        ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"].map(OsString::from).to_vec();
     args.push("-Dquarkus.http.host=127.0.0.1".into());
     args.push(format!("-Dquarkus.http.port={port}").into());
     args.extend([OsString::from("-jar"), program.into()]);

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -41,6 +42,34 @@ pub(super) fn signal(pids: &[u32], signal: Signal) {
             let _ = kill(Pid::from_raw(pid), signal);
         }
     }
+}
+
+/// Stops a process and all below it, and returns them when none runs any more. A process may start another
+/// one while it is being stopped, so this goes on until a look finds all of them stopped.
+pub(super) fn freeze(root: u32) -> io::Result<Vec<u32>> {
+    const WITHIN: Duration = Duration::from_secs(5);
+    let begun = Instant::now();
+    loop {
+        let mut members = vec![root];
+        members.extend(descendants(root));
+        signal(&members, Signal::SIGSTOP);
+        if members.iter().all(|pid| is_stopped(*pid)) {
+            return Ok(members);
+        }
+        if begun.elapsed() > WITHIN {
+            signal(&members, Signal::SIGCONT);
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Whether a process is stopped or gone; where there is no `/proc`, whether it was told to be.
+fn is_stopped(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| {
+        let state = stat.rsplit_once(')').map_or("", |(_, fields)| fields.trim_start());
+        state.starts_with(['T', 'Z', 'X'])
+    })
 }
 
 /// Waits for the end of this program, however it comes, and then wakes the paused processes: a

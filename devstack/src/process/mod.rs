@@ -47,7 +47,7 @@ pub(crate) struct Launch {
 }
 
 /// A running engine's process, for tests that make it fail.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Process {
     inner: Arc<Inner>,
 }
@@ -99,7 +99,7 @@ impl Process {
     /// Freezes the engine: connections stay open and nothing is answered (SIGSTOP).
     ///
     /// # Errors
-    /// [`DevstackError::Io`] when the watcher that guards a frozen engine could not be started.
+    /// [`DevstackError::Io`] when it did not freeze, or the watcher that guards it could not be started.
     pub fn pause(&self) -> Result<(), DevstackError> {
         self.inner.pause()
     }
@@ -157,6 +157,7 @@ impl Inner {
                 .attempting(|| format!("open the log {}", launch.log.display()))
         };
         let log = open_log()?;
+        let logged = log.metadata().attempting(|| format!("look at {}", launch.log.display()))?.len();
         let mut command = Command::new(&launch.program);
         command
             .args(&launch.args)
@@ -172,7 +173,7 @@ impl Inner {
         }
         let child = spawn(command, launch.death_signal)
             .attempting(|| format!("start {} ({})", launch.engine, launch.program.display()))?;
-        let result = self.wait_for_answer(running.child.insert(child));
+        let result = self.wait_for_answer(running.child.insert(child), logged);
         drop(running);
         if result.is_err() {
             // The reason is the failed start; what remains of it goes as far as it can.
@@ -181,7 +182,8 @@ impl Inner {
         result
     }
 
-    fn wait_for_answer(&self, child: &mut Child) -> Result<(), DevstackError> {
+    /// `logged` is the length of the log before this start: what follows is what this start said.
+    fn wait_for_answer(&self, child: &mut Child, logged: u64) -> Result<(), DevstackError> {
         let Launch { engine, log, probe, .. } = &self.launch;
         let begun = Instant::now();
         loop {
@@ -190,7 +192,7 @@ impl Inner {
                     engine,
                     status: status.to_string(),
                     log: log.clone(),
-                    tail: last_lines(log),
+                    tail: last_lines(log, logged),
                 });
             }
             if probe.answers() {
@@ -201,7 +203,7 @@ impl Inner {
                     engine,
                     waited: ANSWER_WITHIN,
                     log: log.clone(),
-                    tail: last_lines(log),
+                    tail: last_lines(log, logged),
                 });
             }
             std::thread::sleep(LOOK_AGAIN);
@@ -235,10 +237,9 @@ impl Inner {
     fn pause(&self) -> Result<(), DevstackError> {
         let mut running = self.lock();
         let Some(child) = &running.child else { return Ok(()) };
-        let mut members = vec![child.id()];
-        members.extend(family::descendants(child.id()));
-        let waker = family::waker(&members).attempting(|| "start the watcher of a paused engine".to_owned())?;
-        family::signal(&members, Signal::SIGSTOP);
+        let members = family::freeze(child.id()).attempting(|| format!("pause {}", self.launch.engine))?;
+        let waker =
+            family::waker(&members).attempting(|| "start the watcher of a paused engine".to_owned())?;
         running.end_waker();
         running.waker = Some(waker);
         Ok(())
@@ -284,10 +285,12 @@ fn wait_at_most(child: &mut Child, limit: Duration) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The end of a log, as much as an error message can carry.
-pub(crate) fn last_lines(log: &Path) -> String {
+/// The end of a log, as much as an error message can carry, of what was written after the first
+/// `before` bytes.
+pub(crate) fn last_lines(log: &Path, before: u64) -> String {
     let bytes = std::fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
+    let before = usize::try_from(before).unwrap_or(usize::MAX).min(bytes.len());
+    let text = String::from_utf8_lossy(&bytes[before..]);
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(LOG_LINES_QUOTED)..].join("\n")
 }

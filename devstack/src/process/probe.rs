@@ -11,20 +11,11 @@ const WAIT: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(crate) enum Probe {
     /// An ApiVersions request answered without an error.
-    Kafka {
-        port: u16,
-    },
+    Kafka { port: u16 },
     /// A GET answered with 200.
-    Http {
-        port: u16,
-        path: &'static str,
-    },
+    Http { port: u16, path: &'static str },
     /// A session that was let in and is ready for a query.
-    Postgres {
-        port: u16,
-        user: &'static str,
-        database: &'static str,
-    },
+    Postgres { port: u16, user: &'static str, database: &'static str },
 }
 
 impl Probe {
