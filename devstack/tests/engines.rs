@@ -372,6 +372,20 @@ fn stack_in_another_process(folder: &Path) -> std::process::Child {
     child
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_leaves_no_process_behind() {
+    let (noted, folder) = std::sync::mpsc::channel();
+    let panicking = tokio::spawn(async move {
+        let stack = Stack::start(config(), &[Engine::Postgres, Engine::ClickHouse]).await.unwrap();
+        noted.send(stack.data_dir().to_owned()).unwrap();
+        assert!(stack.kafka().is_some(), "this test wants this panic");
+    });
+    assert!(panicking.await.unwrap_err().is_panic());
+    let folder = folder.recv().unwrap();
+    assert_none_left(&folder);
+    assert!(!folder.exists());
+}
+
 #[test]
 fn engines_end_when_their_program_is_killed() {
     for paused in ["", "paused"] {

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use nix::sys::signal::Signal;
 
@@ -91,7 +92,7 @@ fn launch(program: &OsString, args: Vec<OsString>, site: &Site<'_>, port: u16) -
 
 /// `devstack-engine` beside the running test, brought up to date by cargo if the test runs under it.
 fn built_program(folder: &Path) -> Result<PathBuf, DevstackError> {
-    // One build at a time, and one per program: cargo decides what is out of date.
+    // One build at a time, and one per program.
     static BUILT: Mutex<Option<PathBuf>> = Mutex::new(None);
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(program) = &*built {
@@ -106,17 +107,38 @@ fn built_program(folder: &Path) -> Result<PathBuf, DevstackError> {
         .unwrap_or(Path::new("."));
     let program = profile.join(PROGRAM);
     match (std::env::var_os("CARGO"), profile.parent()) {
+        _ if is_current(&program) => {}
         (Some(cargo), Some(target)) => build(cargo, profile, target, &folder.join("build.log"))?,
-        _ if program.exists() => {}
         _ => {
             return Err(DevstackError::EngineProgram(format!(
-                "there is no {} and this test does not run under cargo: \
+                "{} is missing or older than its sources, and this test does not run under cargo: \
                  run `cargo build -p devstack --bin {PROGRAM}`",
                 program.display()
             )));
         }
     }
     Ok(built.insert(program).clone())
+}
+
+/// Whether the program is newer than the sources of this crate. Asking cargo instead would make every
+/// test wait for whatever is being built in the same folder.
+fn is_current(program: &Path) -> bool {
+    fn changed_after(path: &Path, moment: SystemTime) -> std::io::Result<bool> {
+        let found = path.metadata()?;
+        if !found.is_dir() {
+            return Ok(found.modified()? > moment);
+        }
+        for entry in path.read_dir()? {
+            if changed_after(&entry?.path(), moment)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let Ok(built) = program.metadata().and_then(|program| program.modified()) else { return false };
+    // Where the sources are gone, the program that exists is the one there is.
+    ["Cargo.toml", "src"].iter().all(|part| !changed_after(&sources.join(part), built).unwrap_or(false))
 }
 
 fn build(cargo: OsString, profile: &Path, target: &Path, log: &Path) -> Result<(), DevstackError> {
