@@ -9,6 +9,7 @@
 mod normalize;
 mod outcome;
 mod policy;
+mod recommendation;
 pub mod score;
 mod scorer;
 
