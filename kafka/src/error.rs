@@ -18,6 +18,8 @@ pub enum StageError {
         topic: String,
         /// What the client library said.
         reason: String,
+        /// An earlier record of the same transaction has failed already; the loop aborts and processes the records again.
+        transaction_failed: bool,
     },
     /// The stage cannot go on: its own invariant is broken, or a restored record cannot be read.
     #[error("{0}")]
@@ -186,6 +188,7 @@ impl KafkaError {
             ClientError::ClientConfig(_, _, key, _) => {
                 Self::Settings { key, reason: "librdkafka refused the value".to_owned() }
             }
+            ClientError::ClientCreation(reason) => Self::Settings { key: operation.to_owned(), reason },
             source => Self::Client { operation, source },
         }
     }

@@ -84,7 +84,26 @@ fn partitions_in(list: &TopicPartitionList) -> Vec<TopicPartition> {
 }
 
 /// A subscribed consumer.
-pub(crate) type GroupConsumer = BaseConsumer<GroupContext>;
+pub(crate) struct GroupConsumer(BaseConsumer<GroupContext>);
+
+impl std::ops::Deref for GroupConsumer {
+    type Target = BaseConsumer<GroupContext>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for GroupConsumer {
+    fn drop(&mut self) {
+        // The binding's own drop waits until the last revocation is answered. Without this a panic of a stage would hang
+        // here for ever instead of unwinding.
+        self.0.context().closing.store(true, Ordering::Release);
+        if let Err(error) = self.0.unassign() {
+            tracing::warn!(%error, "unassigning while closing");
+        }
+    }
+}
 
 /// Joins the group. The first assignment arrives through [`next_rebalance`] after some polls.
 pub(crate) fn join(
@@ -99,7 +118,8 @@ pub(crate) fn join(
         closing: AtomicBool::new(false),
     };
     let consumer = BaseConsumer::from_config_and_context(&settings.group_consumer(options)?, context)
-        .map_err(KafkaError::client("consumer"))?;
+        .map_err(KafkaError::client("consumer"))
+        .map(GroupConsumer)?;
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     consumer.subscribe(&topics).map_err(KafkaError::client("subscribing"))?;
     Ok(consumer)
@@ -183,14 +203,11 @@ pub(crate) fn committed(
 /// Closes the consumer, waiting at most `deadline`: with brokers or coordinator gone librdkafka may take longer, and then the
 /// client is left to its own thread.
 pub(crate) fn close(consumer: GroupConsumer, leave: bool, deadline: Duration) -> Result<(), KafkaError> {
-    consumer.context().closing.store(true, Ordering::Release);
     let (done, wait) = mpsc::sync_channel::<()>(1);
     let spawned = std::thread::Builder::new().name("kafka-close".to_owned()).spawn(move || {
-        if let Err(error) = consumer.unassign() {
-            tracing::warn!(%error, "unassigning while closing");
-        }
         if leave {
             // A static member that merely closes keeps its place for its return; unsubscribing first gives it up.
+            consumer.context().closing.store(true, Ordering::Release);
             consumer.unsubscribe();
         }
         drop(consumer);

@@ -159,7 +159,7 @@ pub(crate) trait Transience {
 impl Transience for ClientError {
     fn is_transient(&self) -> bool {
         use rdkafka::error::RDKafkaErrorCode as Code;
-        let Self::MessageConsumption(code) = self else { return false };
+        let (Self::MessageConsumption(code) | Self::MetadataFetch(code)) = self else { return false };
         matches!(
             code,
             Code::BrokerTransportFailure

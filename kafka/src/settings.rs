@@ -313,7 +313,9 @@ impl KafkaSettings {
         let mut config = self.idempotent(queue_bytes, delivery_timeout, "2")?;
         config
             .set("transactional.id", transactional_id)
-            .set("transaction.timeout.ms", millis(transaction_timeout));
+            .set("transaction.timeout.ms", millis(transaction_timeout))
+            // librdkafka insists: a request must not outlive its transaction.
+            .set("socket.timeout.ms", millis(self.request_timeout.min(transaction_timeout)));
         Ok(config)
     }
 

@@ -15,6 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::QuietContext;
 use crate::error::KafkaError;
+use crate::reader::Transience as _;
 use crate::record::TopicPartition;
 use crate::settings::{Isolation, KafkaSettings};
 
@@ -362,10 +363,18 @@ pub(crate) fn watermarks<C: rdkafka::consumer::ConsumerContext>(
     settings: &KafkaSettings,
     partition: &TopicPartition,
 ) -> Result<(i64, i64), KafkaError> {
-    client.fetch_watermarks(&partition.topic, partition.partition, settings.request_timeout).map_err(
-        |error| KafkaError::Unreachable {
-            brokers: settings.brokers.clone(),
-            reason: format!("offsets of {partition}: {error}"),
-        },
-    )
+    let end = Instant::now() + settings.request_timeout;
+    loop {
+        match client.fetch_watermarks(&partition.topic, partition.partition, settings.request_timeout) {
+            Ok(offsets) => return Ok(offsets),
+            // A leader is being elected; a topic just created answers this way for a moment.
+            Err(error) if error.is_transient() && Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(error) => {
+                let reason = format!("offsets of {partition}: {error}");
+                return Err(KafkaError::Unreachable { brokers: settings.brokers.clone(), reason });
+            }
+        }
+    }
 }

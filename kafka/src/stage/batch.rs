@@ -141,6 +141,9 @@ impl<'a> Batch<'a> {
     fn judge(&self, error: StageError) -> Trouble {
         match (self.link.delivery_failure(), error) {
             (Some(failure), StageError::Output { .. }) => failure.into(),
+            (None, StageError::Output { reason, transaction_failed: true, .. }) => {
+                self.link.failure(None, reason).into()
+            }
             (_, error) => KafkaError::Stage(error).into(),
         }
     }

@@ -130,15 +130,19 @@ impl Link {
         }
         let first = log.first.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         let (error, topic) = first?;
+        Some(self.failure(error.rdkafka_error_code(), format!("record for `{topic}`: {error}")))
+    }
+
+    /// A failure to deliver, judged by the state of the producer: it may be unusable, or fenced.
+    pub(crate) fn failure(&self, code: Option<Code>, reason: String) -> Failure {
         let fatal = self.producer.client().fatal_error();
         let facts = ErrorFacts {
-            code: fatal.as_ref().map(|(code, _)| *code).or(error.rdkafka_error_code()),
+            code: fatal.as_ref().map(|(code, _)| *code).or(code),
             fatal: fatal.is_some(),
             retriable: false,
             requires_abort: true,
         };
-        let reason = format!("record for `{topic}`: {error}");
-        Some(Failure { call: Call::Deliver, reaction: react(Call::Deliver, facts), reason })
+        Failure { call: Call::Deliver, reaction: react(Call::Deliver, facts), reason }
     }
 
     pub(crate) fn send_offsets(

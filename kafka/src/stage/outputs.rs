@@ -42,9 +42,13 @@ impl<'a> Outputs<'a> {
     /// # Errors
     /// [`StageError::Output`] when the record can never be sent, or the queue stayed full. Pass it on: the transaction is aborted.
     pub fn send(&mut self, record: &Record<'_>) -> Result<(), StageError> {
-        let refuse = |reason: String| StageError::Output { topic: record.topic.to_owned(), reason };
+        let refuse = |reason: String, transaction_failed: bool| StageError::Output {
+            topic: record.topic.to_owned(),
+            reason,
+            transaction_failed,
+        };
         if !record.has_valid_headers() {
-            return Err(refuse("a header name contains NUL".to_owned()));
+            return Err(refuse("a header name contains NUL".to_owned(), false));
         }
         let mut native: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(record.topic);
         native.key = record.key;
@@ -68,12 +72,19 @@ impl<'a> Outputs<'a> {
                 Err((error, returned)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
                     let end = *deadline.get_or_insert_with(|| Instant::now() + self.patience);
                     if Instant::now() >= end {
-                        return Err(refuse(format!("the queue stayed full for {:?}", self.patience)));
+                        return Err(refuse(format!("the queue stayed full for {:?}", self.patience), false));
                     }
                     native = returned;
                     self.producer.poll(POLL_SLICE);
                 }
-                Err((error, _)) => return Err(refuse(error.to_string())),
+                Err((error, _)) => {
+                    // After a failed delivery the client takes no more records until the abort, and says no more than this.
+                    let failed = matches!(
+                        error.rdkafka_error_code(),
+                        Some(RDKafkaErrorCode::State | RDKafkaErrorCode::Fatal)
+                    );
+                    return Err(refuse(error.to_string(), failed));
+                }
             }
         }
     }
