@@ -317,6 +317,19 @@ impl Running {
         Self { shutdown, recorder, seen, thread }
     }
 
+    /// Waits until this worker has committed so many input records.
+    pub fn wait_for_committed(&self, total: usize) {
+        let end = Instant::now() + Duration::from_secs(60);
+        let committed = |event: &StageEvent| match event {
+            StageEvent::Committed { records } => *records,
+            _ => 0,
+        };
+        while self.recorder.0.lock().unwrap().iter().map(committed).sum::<usize>() < total {
+            assert!(Instant::now() < end, "{total} records were not committed in a minute");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     pub fn join(self) -> Result<(), KafkaError> {
         self.thread.join().unwrap()
     }
