@@ -1,0 +1,132 @@
+//! One batch: decode, keep the newest of each key, insert table by table. Rows that the server refuses are left out and
+//! the batch is gone through again, because an older record of the same key then counts; what landed before is dropped
+//! by its token or merged away.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::insert::insert;
+use super::{ClickHouseSink, STORE, TOPICS, tables};
+use crate::batch::{At, Facts, Selection, by_alert, by_recommendation, decode, keep_newest};
+use crate::{Rejected, SinkError, SinkRecord, Written, metrics};
+
+/// Rounds that find further refused rows, before the batch is taken for a defect of the schema.
+const ROUNDS_MAX: usize = 8;
+
+pub(super) async fn write(sink: &mut ClickHouseSink, batch: &[SinkRecord<'_>]) -> Result<Written, SinkError> {
+    let started = Instant::now();
+    let mut written = Written::default();
+    let mut left_out = BTreeSet::new();
+    for _ in 0..ROUNDS_MAX {
+        let selection = Selection { topics: &TOPICS, left_out: &left_out };
+        let (facts, undecodable) = decode(STORE, &mut sink.decoder, batch, &selection)?;
+        let mut refused = Vec::new();
+        let landed = insert_all(sink, batch, facts, &mut refused).await?;
+        if refused.is_empty() {
+            written.rows = landed.rows;
+            written.superseded = landed.superseded;
+            written.skipped = landed.skipped;
+            written.rejected.extend(undecodable);
+            written.rejected.sort_by_key(|rejected| rejected.index);
+            let set_aside = written.skipped + written.superseded + written.rejected.len() as u64;
+            written.stored = batch.len() as u64 - set_aside;
+            metrics::batch(STORE, &written, started.elapsed());
+            return Ok(written);
+        }
+        for rejected in refused {
+            // A day is a row of two tables, and both may refuse it.
+            if left_out.insert(rejected.index) {
+                written.rejected.push(rejected);
+            }
+        }
+    }
+    Err(SinkError::Fatal {
+        store: STORE,
+        action: "write a batch",
+        reason: format!(
+            "{} rows were refused and still more are; compare the schema",
+            written.rejected.len()
+        ),
+    })
+}
+
+struct Landed {
+    rows: u64,
+    superseded: u64,
+    skipped: u64,
+}
+
+async fn insert_all(
+    sink: &ClickHouseSink,
+    batch: &[SinkRecord<'_>],
+    mut facts: Facts<'_>,
+    refused: &mut Vec<Rejected>,
+) -> Result<Landed, SinkError> {
+    let mut rows = insert_revisions(sink, batch, &facts, refused).await?;
+    let (mut scores, skipped) = history_of_scores(std::mem::take(&mut facts.scores));
+    let superseded = keep_newest(&mut facts.campaigns, |a, b| a.key.cmp(&b.key))
+        + keep_newest(&mut facts.days, |a, b| a.key.cmp(&b.key))
+        + keep_newest(&mut scores, |a, b| {
+            (a.platform, a.account_id, a.campaign_id, a.as_of).cmp(&(
+                b.platform,
+                b.account_id,
+                b.campaign_id,
+                b.as_of,
+            ))
+        })
+        + keep_newest(&mut facts.leads, |a, b| a.key.cmp(b.key))
+        + keep_newest(&mut facts.recommendations, by_recommendation)
+        + keep_newest(&mut facts.alerts, by_alert);
+    // Each dead letter is a row of its own; this only puts them in order.
+    facts.dead_letters.sort_unstable_by_key(|letter| (letter.partition, letter.offset));
+
+    rows += insert(sink, batch, &tables::campaigns(), &facts.campaigns, refused).await?;
+    rows += insert(sink, batch, &tables::days(), &facts.days, refused).await?;
+    rows += insert(sink, batch, &tables::scores(), &scores, refused).await?;
+    rows += insert(sink, batch, &tables::leads(), &facts.leads, refused).await?;
+    rows += insert(sink, batch, &tables::recommendations(), &facts.recommendations, refused).await?;
+    rows += insert(sink, batch, &tables::alerts(), &facts.alerts, refused).await?;
+    rows += insert(sink, batch, &tables::dead_letters(), &facts.dead_letters, refused).await?;
+    Ok(Landed { rows, superseded, skipped })
+}
+
+/// Every revision of a day's figures that the batch brings, before the days themselves are thinned out.
+async fn insert_revisions(
+    sink: &ClickHouseSink,
+    batch: &[SinkRecord<'_>],
+    facts: &Facts<'_>,
+    refused: &mut Vec<Rejected>,
+) -> Result<u64, SinkError> {
+    let mut revisions: Vec<_> = facts
+        .days
+        .iter()
+        .filter_map(|at| {
+            // Revision 0 has only leads and no figures yet.
+            let day = at.value.value.as_ref().filter(|day| day.revision > 0)?;
+            Some(At { index: at.index, partition: at.partition, offset: at.offset, value: day })
+        })
+        .collect();
+    keep_newest(&mut revisions, |a, b| {
+        (a.platform, a.account_id, a.campaign_id, a.day, a.revision).cmp(&(
+            b.platform,
+            b.account_id,
+            b.campaign_id,
+            b.day,
+            b.revision,
+        ))
+    });
+    insert(sink, batch, &tables::revisions(), &revisions, refused).await
+}
+
+/// Scores without their tombstones: a campaign that is gone keeps its history.
+fn history_of_scores<K, V>(scores: Vec<At<crate::batch::Keyed<K, V>>>) -> (Vec<At<V>>, u64) {
+    let before = scores.len();
+    let kept: Vec<At<V>> = scores
+        .into_iter()
+        .filter_map(|At { index, partition, offset, value }| {
+            Some(At { index, partition, offset, value: value.value? })
+        })
+        .collect();
+    let skipped = (before - kept.len()) as u64;
+    (kept, skipped)
+}

@@ -1,0 +1,67 @@
+//! What can go wrong with a batch as a whole. Which of the three it is, is decided beside the store that knows.
+
+use schemas::Topic;
+
+/// Why a batch, a migration or a look-up did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// The store is away, busy or full. Nothing is wrong with the batch: keep it as it is and try again later, with
+    /// increasing pauses. It may or may not have been stored already, and repeating it is safe.
+    #[error("{store}: could not {action}: {reason}; the batch is kept and tried again")]
+    Transient {
+        /// Which store.
+        store: &'static str,
+        /// What was attempted.
+        action: &'static str,
+        /// What the store or the network said.
+        reason: String,
+    },
+    /// Another member of the group has stored records of this partition in the meantime. Nothing of the batch was
+    /// stored. Drop it, ask for the positions again and continue from there.
+    #[error(
+        "the stored position of {topic} partition {partition} is {found}, not {expected}: another process has \
+         written it; this one stands back and continues from the stored position"
+    )]
+    Fenced {
+        /// Name of the topic, without prefix.
+        topic: &'static str,
+        /// Partition.
+        partition: i32,
+        /// The position that this sink had seen.
+        expected: i64,
+        /// The position that is stored.
+        found: i64,
+    },
+    /// Trying again does not help before somebody has changed something.
+    #[error("{store}: could not {action}: {reason}")]
+    Fatal {
+        /// Which store.
+        store: &'static str,
+        /// What was attempted.
+        action: &'static str,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+}
+
+impl SinkError {
+    /// Whether the same batch may succeed later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Transient { .. })
+    }
+
+    /// A stable name for logs and metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Transient { .. } => "transient",
+            Self::Fenced { .. } => "fenced",
+            Self::Fatal { .. } => "fatal",
+        }
+    }
+
+    pub(crate) fn fenced(topic: Topic, partition: i32, expected: i64, found: i64) -> Self {
+        Self::Fenced { topic: topic.name(), partition, expected, found }
+    }
+}

@@ -1,0 +1,43 @@
+//! The metrics of the sinks. Labels are the sink and the table, never campaigns or accounts.
+
+use std::time::Duration;
+
+use crate::Written;
+
+/// Rows sent and acknowledged, by `sink` and `table`.
+pub(crate) const ROWS_TOTAL: &str = "adpulse_sink_rows_total";
+/// Records by what became of them: `stored`, `superseded`, `skipped`, `rejected`, by `sink`.
+pub(crate) const RECORDS_TOTAL: &str = "adpulse_sink_records_total";
+/// Batches that are durable, by `sink`.
+pub(crate) const BATCHES_TOTAL: &str = "adpulse_sink_batches_total";
+/// How long a batch took, by `sink`.
+pub(crate) const WRITE_SECONDS: &str = "adpulse_sink_write_seconds";
+/// Batches written again after a failure, by `sink` and `class` (`transient`, `lost_race`). The role counts the former.
+pub const RETRIES_TOTAL: &str = "adpulse_sink_retries_total";
+
+/// Says what each metric means.
+pub fn describe() {
+    metrics::describe_counter!(ROWS_TOTAL, "Rows sent to a table and acknowledged");
+    metrics::describe_counter!(RECORDS_TOTAL, "Records of finished batches, by what became of them");
+    metrics::describe_counter!(BATCHES_TOTAL, "Batches that are durable");
+    metrics::describe_histogram!(WRITE_SECONDS, metrics::Unit::Seconds, "Time to make a batch durable");
+    metrics::describe_counter!(RETRIES_TOTAL, "Batches written again after a failure");
+}
+
+pub(crate) fn rows(sink: &'static str, table: &'static str, rows: usize) {
+    metrics::counter!(ROWS_TOTAL, "sink" => sink, "table" => table).increment(rows as u64);
+}
+
+pub(crate) fn batch(sink: &'static str, written: &Written, took: Duration) {
+    let outcomes = [
+        ("stored", written.stored),
+        ("superseded", written.superseded),
+        ("skipped", written.skipped),
+        ("rejected", written.rejected.len() as u64),
+    ];
+    for (outcome, records) in outcomes {
+        metrics::counter!(RECORDS_TOTAL, "sink" => sink, "outcome" => outcome).increment(records);
+    }
+    metrics::counter!(BATCHES_TOTAL, "sink" => sink).increment(1);
+    metrics::histogram!(WRITE_SECONDS, "sink" => sink).record(took.as_secs_f64());
+}

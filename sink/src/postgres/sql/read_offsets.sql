@@ -1,0 +1,3 @@
+SELECT topic, partition, next_offset
+FROM sink_offsets
+WHERE sink_group = $1

@@ -1,0 +1,334 @@
+//! One batch, one transaction: move the positions, write the rows, commit.
+//!
+//! The positions come first, because their row locks make two members of the group wait for each other before either
+//! has written anything. A value that the server refuses undoes the attempt; the rows it came from are found
+//! (`isolate`), left out, and the batch is attempted again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use deadpool_postgres::{Object, Pool};
+use schemas::Topic;
+
+use super::failure::{Class, class, failed, unavailable};
+use super::isolate::{refused_rows, run};
+use super::rows::{Rows, rows};
+use super::{Positions, PostgresSink, STORE, TOPICS, tables};
+use crate::batch::{Selection, decode};
+use crate::{Rejected, SinkError, SinkRecord, Written, metrics};
+
+const WRITING: &str = "write a batch";
+/// Attempts that lose a race against another transaction, before the caller is told.
+const RACES_MAX: usize = 5;
+/// Attempts that find further refused rows, before the batch is taken for a defect of the schema.
+const ISOLATIONS_MAX: usize = 8;
+
+/// Where a partition stood and where the batch takes it.
+pub(super) struct Advance {
+    topic: Topic,
+    partition: i32,
+    expected: i64,
+    next: i64,
+}
+
+/// A batch that is written and not committed. Dropping it undoes the batch.
+pub struct Staged<'s> {
+    transaction: Option<Open>,
+    positions: &'s mut Option<Positions>,
+    advances: Vec<Advance>,
+    written: Written,
+    started: Instant,
+}
+
+impl Staged<'_> {
+    /// What becomes of the records when it is committed.
+    #[must_use]
+    pub fn written(&self) -> &Written {
+        &self.written
+    }
+
+    /// Makes rows and positions durable together.
+    ///
+    /// # Errors
+    /// [`SinkError::Transient`] when the connection is lost: the batch may then be stored or not. Writing it again finds
+    /// out, and skips it if it was.
+    pub async fn commit(mut self) -> Result<Written, SinkError> {
+        if let Some(transaction) = self.transaction.take() {
+            // Until the answer is here it is not known where the positions stand.
+            let Some(mut positions) = self.positions.take() else {
+                return Err(unknown_positions());
+            };
+            transaction.commit().await?;
+            for advance in &self.advances {
+                positions.insert((advance.topic, advance.partition), advance.next);
+            }
+            *self.positions = Some(positions);
+        }
+        metrics::batch(STORE, &self.written, self.started.elapsed());
+        Ok(std::mem::take(&mut self.written))
+    }
+}
+
+fn unknown_positions() -> SinkError {
+    SinkError::Fatal {
+        store: STORE,
+        action: WRITING,
+        reason: "the stored positions were forgotten while a batch was staged, which is a defect".to_owned(),
+    }
+}
+
+/// A transaction on a connection that is closed, not given back, unless it ends here.
+pub(super) struct Open(Option<Object>);
+
+impl Open {
+    async fn begin(pool: &Pool) -> Result<Self, SinkError> {
+        let client = pool.get().await.map_err(|error| unavailable(WRITING, error))?;
+        let open = Self(Some(client));
+        open.client().batch_execute("BEGIN").await.map_err(|error| failed(WRITING, &error))?;
+        Ok(open)
+    }
+
+    pub(super) fn client(&self) -> &Object {
+        self.0.as_ref().expect("the connection is taken only when the transaction ends")
+    }
+
+    async fn commit(mut self) -> Result<(), SinkError> {
+        self.client().batch_execute("COMMIT").await.map_err(|error| failed("commit a batch", &error))?;
+        drop(self.0.take());
+        Ok(())
+    }
+
+    /// Gives a sound connection back; a broken one is closed with the transaction.
+    async fn roll_back(mut self) {
+        if self.client().batch_execute("ROLLBACK").await.is_ok() {
+            drop(self.0.take());
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            drop(Object::take(client));
+        }
+    }
+}
+
+/// What the attempt at a batch came to, when it did not fail.
+enum Attempt {
+    Written(Open),
+    /// A value was refused; these are the rows.
+    Refused(Vec<Rejected>),
+    LostRace(SinkError),
+}
+
+pub(super) async fn stage<'s>(
+    sink: &'s mut PostgresSink,
+    batch: &[SinkRecord<'_>],
+) -> Result<Staged<'s>, SinkError> {
+    let started = Instant::now();
+    if sink.positions.is_none() {
+        sink.positions().await?;
+    }
+    let known = sink.positions.as_ref().ok_or_else(unknown_positions)?;
+    let (advances, mut left_out) = plan(batch, known);
+    let mut written = Written { skipped: left_out.len() as u64, ..Written::default() };
+    if advances.is_empty() {
+        return Ok(Staged { transaction: None, positions: &mut sink.positions, advances, written, started });
+    }
+    let mut races = 0;
+    for _ in 0..ISOLATIONS_MAX {
+        let selection = Selection { topics: &TOPICS, left_out: &left_out };
+        let (facts, undecodable) = decode(STORE, &mut sink.decoder, batch, &selection)?;
+        let (rows, superseded) = rows(facts);
+        let attempt = loop {
+            match attempt(&sink.pool, &sink.group, &advances, &rows).await? {
+                Attempt::LostRace(_) if races < RACES_MAX => {
+                    races += 1;
+                    ::metrics::counter!(metrics::RETRIES_TOTAL, "sink" => STORE, "class" => "lost_race")
+                        .increment(1);
+                }
+                Attempt::LostRace(error) => return Err(error),
+                settled => break settled,
+            }
+        };
+        match attempt {
+            Attempt::Written(transaction) => {
+                written.rows = count(&rows);
+                written.superseded = superseded;
+                written.rejected.extend(undecodable);
+                written.rejected.sort_by_key(|rejected| rejected.index);
+                let set_aside = written.skipped + written.superseded + written.rejected.len() as u64;
+                written.stored = batch.len() as u64 - set_aside;
+                let transaction = Some(transaction);
+                return Ok(Staged {
+                    transaction,
+                    positions: &mut sink.positions,
+                    advances,
+                    written,
+                    started,
+                });
+            }
+            Attempt::Refused(refused) => {
+                left_out.extend(refused.iter().map(|rejected| rejected.index));
+                written.rejected.extend(refused);
+            }
+            Attempt::LostRace(error) => return Err(error),
+        }
+    }
+    Err(SinkError::Fatal {
+        store: STORE,
+        action: WRITING,
+        reason: format!(
+            "{} rows were refused and still more are; compare the schema",
+            written.rejected.len()
+        ),
+    })
+}
+
+/// How the positions move, and which records lie before them.
+fn plan(batch: &[SinkRecord<'_>], known: &Positions) -> (Vec<Advance>, BTreeSet<usize>) {
+    let mut ends = BTreeMap::new();
+    let mut stored = BTreeSet::new();
+    for (index, record) in batch.iter().enumerate() {
+        let expected = known.get(&(record.topic, record.partition)).copied().unwrap_or(0);
+        if record.offset < expected {
+            stored.insert(index);
+            continue;
+        }
+        let next = record.offset.saturating_add(1);
+        let end: &mut (i64, i64) = ends.entry((record.topic, record.partition)).or_insert((expected, next));
+        end.1 = end.1.max(next);
+    }
+    let advances = ends
+        .into_iter()
+        .map(|((topic, partition), (expected, next))| Advance { topic, partition, expected, next })
+        .collect();
+    (advances, stored)
+}
+
+async fn attempt(
+    pool: &Pool,
+    group: &str,
+    advances: &[Advance],
+    rows: &Rows<'_>,
+) -> Result<Attempt, SinkError> {
+    let open = Open::begin(pool).await?;
+    let error = match advance(&open, group, advances).await {
+        Ok(()) => match write_all(&open, rows).await {
+            Ok(()) => return Ok(Attempt::Written(open)),
+            Err(error) => error,
+        },
+        Err(Refusal::Fenced(error)) => {
+            open.roll_back().await;
+            return Err(error);
+        }
+        Err(Refusal::Database(error)) => error,
+    };
+    open.roll_back().await;
+    match class(&error) {
+        Class::Data => {
+            let open = Open::begin(pool).await?;
+            let refused = refused_rows(&open, rows).await;
+            open.roll_back().await;
+            match refused? {
+                // It was refused a moment ago and is not now, such as after a change of the schema: once more.
+                refused if refused.is_empty() => Ok(Attempt::LostRace(failed(WRITING, &error))),
+                refused => Ok(Attempt::Refused(refused)),
+            }
+        }
+        Class::LostRace => Ok(Attempt::LostRace(failed(WRITING, &error))),
+        Class::Transient | Class::Fatal => Err(failed(WRITING, &error)),
+    }
+}
+
+enum Refusal {
+    Fenced(SinkError),
+    Database(tokio_postgres::Error),
+}
+
+impl From<tokio_postgres::Error> for Refusal {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Moves the positions, each from the value last seen.
+async fn advance(open: &Open, group: &str, advances: &[Advance]) -> Result<(), Refusal> {
+    let topics: Vec<&str> = advances.iter().map(|advance| advance.topic.name()).collect();
+    let partitions: Vec<i32> = advances.iter().map(|advance| advance.partition).collect();
+    let expected: Vec<i64> = advances.iter().map(|advance| advance.expected).collect();
+    let next: Vec<i64> = advances.iter().map(|advance| advance.next).collect();
+    let client = open.client();
+    if expected.contains(&0) {
+        let add = client.prepare_cached(include_str!("sql/add_offsets.sql")).await?;
+        client.execute(&add, &[&group, &topics, &partitions]).await?;
+    }
+    let advance = client.prepare_cached(include_str!("sql/advance_offsets.sql")).await?;
+    let moved = client.execute(&advance, &[&group, &topics, &partitions, &expected, &next]).await?;
+    if moved == advances.len() as u64 {
+        return Ok(());
+    }
+    // Seen through the statement's own eyes: the other transaction has ended, or the update would still wait.
+    let select = client.prepare_cached(include_str!("sql/read_offsets.sql")).await?;
+    let stored = positions_of(&client.query(&select, &[&group]).await?);
+    for advance in advances {
+        let found = stored.get(&(advance.topic, advance.partition)).copied().unwrap_or(0);
+        if found != advance.expected && found != advance.next {
+            let fenced = SinkError::fenced(advance.topic, advance.partition, advance.expected, found);
+            return Err(Refusal::Fenced(fenced));
+        }
+    }
+    let first = &advances[0];
+    Err(Refusal::Fenced(SinkError::fenced(first.topic, first.partition, first.expected, first.next)))
+}
+
+pub(super) async fn read_positions(pool: &Pool, group: &str) -> Result<Positions, SinkError> {
+    const ACTION: &str = "read the stored positions";
+    let client = pool.get().await.map_err(|error| unavailable(ACTION, error))?;
+    let failed = |error| failed(ACTION, &error);
+    let select = client.prepare_cached(include_str!("sql/read_offsets.sql")).await.map_err(failed)?;
+    Ok(positions_of(&client.query(&select, &[&group]).await.map_err(failed)?))
+}
+
+fn positions_of(rows: &[tokio_postgres::Row]) -> Positions {
+    let mut found = Positions::new();
+    for row in rows {
+        let name: &str = row.get(0);
+        // A topic of another version of adpulse is none of ours.
+        if let Some(topic) = TOPICS.into_iter().find(|topic| topic.name() == name) {
+            found.insert((topic, row.get(1)), row.get(2));
+        }
+    }
+    found
+}
+
+async fn write_all(open: &Open, rows: &Rows<'_>) -> Result<(), tokio_postgres::Error> {
+    run(open, &tables::upsert_campaigns(), &rows.campaigns).await?;
+    run(open, &tables::delete_campaigns(), &rows.campaigns_gone).await?;
+    run(open, &tables::upsert_days(), &rows.days).await?;
+    run(open, &tables::delete_days(), &rows.days_gone).await?;
+    run(open, &tables::upsert_scores(), &rows.scores).await?;
+    run(open, &tables::delete_scores(), &rows.scores_gone).await?;
+    run(open, &tables::upsert_leads(), &rows.leads).await?;
+    run(open, &tables::delete_leads(), &rows.leads_gone).await?;
+    run(open, &tables::upsert_recommendations(), &rows.recommendations).await?;
+    run(open, &tables::upsert_alerts(), &rows.alerts).await
+}
+
+fn count(rows: &Rows<'_>) -> u64 {
+    let tables = [
+        ("campaigns", rows.campaigns.len() + rows.campaigns_gone.len()),
+        ("campaign_days", rows.days.len() + rows.days_gone.len()),
+        ("scores", rows.scores.len() + rows.scores_gone.len()),
+        ("leads", rows.leads.len() + rows.leads_gone.len()),
+        ("recommendations", rows.recommendations.len()),
+        ("alerts", rows.alerts.len()),
+    ];
+    let mut all = 0;
+    for (table, count) in tables {
+        metrics::rows(STORE, table, count);
+        all += count as u64;
+    }
+    all
+}
