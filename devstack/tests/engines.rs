@@ -222,6 +222,9 @@ async fn clickhouse_speaks_http_as_its_server_does() {
         (response.status().as_u16(), code, response.body_mut().read_to_string().unwrap())
     };
     let text = |text: &str| text.to_owned();
+    let answered = agent.post(format!("{url}/")).send("SELECT 1 FORMAT JSON").unwrap();
+    assert_eq!(answered.headers()["x-clickhouse-format"], "JSON");
+    assert_eq!(answered.headers()["x-clickhouse-timezone"], post("", b"SELECT timezone()").2.trim());
 
     assert_eq!(
         agent.get(format!("{url}/ping")).call().unwrap().body_mut().read_to_string().unwrap(),

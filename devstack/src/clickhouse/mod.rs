@@ -84,15 +84,19 @@ pub async fn serve(options: Options) -> Result<(), DevstackError> {
     let mut terminated = signal(SignalKind::terminate()).attempting(|| "watch for SIGTERM".to_owned())?;
     let library = Library::load(&path)?;
     // Held until the end: the engine runs while it has a connection.
-    let engine = library.connect(&data).ok_or_else(|| DevstackError::Library {
-        library: path,
-        reason: format!("does not open the data folder {}", data.display()),
-    })?;
+    let refused = |reason: String| DevstackError::Library { library: path.clone(), reason };
+    let mut engine = library
+        .connect(&data)
+        .ok_or_else(|| refused(format!("does not open the data folder {}", data.display())))?;
+    let timezone = engine
+        .query(b"SELECT timezone()", "TSVRaw", &[])
+        .map_err(|refusal| refused(format!("does not answer: {}", refusal.0)))?;
+    let timezone = String::from_utf8_lossy(&timezone.body).trim().to_owned();
     let mut abandoned = standard_input_closed();
     let (stop, stopped) = tokio::sync::watch::channel(());
     let mut stopping = stopped.clone();
-    let serving =
-        axum::serve(listener, Server::new(library, data).router()).with_graceful_shutdown(async move {
+    let serving = axum::serve(listener, Server::new(library, data, &timezone).router())
+        .with_graceful_shutdown(async move {
             // An error means that the sender is gone, which is the same message.
             let _ = stopping.changed().await;
         });

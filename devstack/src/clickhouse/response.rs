@@ -7,25 +7,25 @@ use axum::response::Response;
 
 use super::compression;
 use super::library::{Answer, Refusal};
+use super::request::Wishes;
 
 /// An answer of the engine in the format that it was written in.
-pub(super) fn success(answer: Answer, format: &str, query_id: Option<&str>, compress: bool) -> Response {
+pub(super) fn success(answer: Answer, format: &str, wishes: &Wishes, timezone: &str) -> Response {
     let summary = serde_json::json!({
         "read_rows": answer.rows_read.to_string(),
         "read_bytes": answer.bytes_read.to_string(),
         "written_rows": answer.rows_written.to_string(),
         "written_bytes": answer.bytes_written.to_string(),
-        "result_rows": answer.rows_written.to_string(),
         "result_bytes": answer.body.len().to_string(),
         "elapsed_ns": format!("{:.0}", answer.elapsed_seconds * 1e9),
     });
-    let body = if compress { compression::frame(&answer.body) } else { answer.body };
+    let body = if wishes.compress { compression::frame(&answer.body) } else { answer.body };
     let mut response = Response::new(Body::from(body));
     set(&mut response, CONTENT_TYPE, content_type(format));
     set(&mut response, HeaderName::from_static("x-clickhouse-format"), format);
-    set(&mut response, HeaderName::from_static("x-clickhouse-timezone"), "UTC");
+    set(&mut response, HeaderName::from_static("x-clickhouse-timezone"), timezone);
     set(&mut response, HeaderName::from_static("x-clickhouse-summary"), &summary.to_string());
-    if let Some(query_id) = query_id {
+    if let Some(query_id) = &wishes.query_id {
         set(&mut response, HeaderName::from_static("x-clickhouse-query-id"), query_id);
     }
     response

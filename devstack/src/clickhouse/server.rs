@@ -27,14 +27,16 @@ const FORMAT: &str = "TabSeparated";
 /// The engine and its data folder.
 #[derive(Debug, Clone)]
 pub(super) struct Server {
-    pub(super) library: Arc<Library>,
-    pub(super) data: PathBuf,
+    library: Arc<Library>,
+    data: PathBuf,
+    timezone: Arc<str>,
     places: Arc<Semaphore>,
 }
 
 impl Server {
-    pub(super) fn new(library: Arc<Library>, data: PathBuf) -> Self {
-        Self { library, data, places: Arc::new(Semaphore::new(REQUESTS_MAX)) }
+    /// A server for an engine that has opened `data`.
+    pub(super) fn new(library: Arc<Library>, data: PathBuf, timezone: &str) -> Self {
+        Self { library, data, timezone: timezone.into(), places: Arc::new(Semaphore::new(REQUESTS_MAX)) }
     }
 
     /// The routes of ClickHouse's HTTP interface.
@@ -106,7 +108,7 @@ async fn handle(
             append(&mut sql, &body);
         }
         let (answer, format) = server.execute(&wishes, &sql)?;
-        Ok(success(answer, &format, wishes.query_id.as_deref(), wishes.compress))
+        Ok(success(answer, &format, &wishes, &server.timezone))
     };
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(response)) => response,
