@@ -1,1 +1,29 @@
-fn main() {}
+//! The binary: reads the command line, loads the settings, dispatches to one file per command.
+
+#![expect(unreachable_pub, missing_docs, reason = "a binary has no public interface; `pub` says what the other modules use")]
+
+mod cli;
+mod commands;
+mod config;
+mod connect;
+mod logging;
+mod metrics;
+mod roles;
+mod shutdown;
+mod topics;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    logging::start(cli.log_format, &cli.log);
+    match commands::run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Whether everything sent has reached both stores.
+//!
+//! A group has nothing left when no record lies between its committed offsets and the ends of its topics. Offsets alone
+//! cannot tell, because transactions leave markers behind the last record; so the rest is read, and must be empty.
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use kafka::{Admin, Isolation, KafkaSettings, PartitionLag, ReadRange, TopicReader};
+use schemas::Topic;
+
+use crate::roles::{Context, Role, Store, group_name};
+
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Waits until every stage has nothing left to read, in the order data moves.
+pub async fn drained(context: &Context, limit: Duration) -> anyhow::Result<()> {
+    let admin = Admin::new(&context.kafka)?;
+    let deadline = Instant::now() + limit;
+    let stages: [(Role, &[Topic]); 4] = [
+        (Role::Normalize, &[Topic::RawFacebook, Topic::RawCrm, Topic::RawCsv, Topic::RawClock]),
+        (Role::Score, &[Topic::Events]),
+        (Role::Sink(Store::ClickHouse), Store::ClickHouse.topics()),
+        (Role::Sink(Store::Postgres), Store::Postgres.topics()),
+    ];
+    for (role, topics) in stages {
+        let group = group_name(&context.config, role.name());
+        loop {
+            let lag = admin.lag(&group, &context.topics.names(topics)).await?;
+            let settings = context.kafka.clone();
+            let of = group.clone();
+            if tokio::task::spawn_blocking(move || nothing_left(&settings, &of, lag)).await?? {
+                break;
+            }
+            if context.shutdown.is_requested() {
+                bail!("stopped before everything had reached the stores");
+            }
+            if Instant::now() >= deadline {
+                bail!("{} still has records to read after {} s", role.name(), limit.as_secs());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+    Ok(())
+}
+
+fn nothing_left(settings: &KafkaSettings, group: &str, lags: Vec<PartitionLag>) -> anyhow::Result<bool> {
+    for lag in lags.into_iter().filter(|lag| lag.lag > 0) {
+        let number = lag.partition.partition;
+        let range = ReadRange {
+            topic: lag.partition.topic.to_string(),
+            partitions: Some(vec![number]),
+            from: lag.committed.map(|offset| (number, offset)).into_iter().collect(),
+            until: [(number, lag.end)].into(),
+            isolation: Isolation::ReadCommitted,
+        };
+        let mut found = false;
+        TopicReader::open(settings, group, &range)?.for_each(|_| {
+            found = true;
+            false
+        })?;
+        if found {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

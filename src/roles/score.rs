@@ -1,0 +1,173 @@
+//! score: facts become days, scores and recommendations.
+//!
+//! events → decode → rules (state: campaigns and their days) → campaigns, campaign-days, scores, recommendations,
+//! alerts, watermarks. A campaign touched many times in a transaction is scored once, before the commit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kafka::{ConsumedRecord, Outputs, Placement, Stage, StageError};
+use processor::{Outcome, Policy, ScoreOutput, Scorer};
+use schemas::record::{
+    Alert, Campaign, CampaignDay, CampaignScore, Event, Origin, Recommendation, Watermark,
+};
+use schemas::{Decoder, Topic};
+
+use super::normalize::{set, text_key};
+use super::writer::{Outcomes, Refusal, Writer, codec_code, dead_letter};
+use super::{Context, worker};
+use crate::metrics;
+use crate::topics::TopicNames;
+
+const NAME: &str = "score";
+const CHANGELOGS: [Topic; 4] = [Topic::Campaigns, Topic::CampaignDays, Topic::Scores, Topic::Watermarks];
+
+pub async fn run(context: &Context) -> anyhow::Result<()> {
+    let made_from = context.clone();
+    worker::run(context, NAME, &[Topic::Events], &CHANGELOGS, move || Score::new(&made_from)).await
+}
+
+struct Score {
+    policy: Arc<Policy>,
+    topics: TopicNames,
+    decoder: Decoder,
+    partitions: BTreeMap<i32, Scorer>,
+    writers: Writers,
+    dead_letters: Writer,
+    outcomes: Outcomes,
+}
+
+struct Writers {
+    campaigns: Writer,
+    days: Writer,
+    scores: Writer,
+    recommendations: Writer,
+    alerts: Writer,
+    watermarks: Writer,
+}
+
+impl Score {
+    fn new(context: &Context) -> Self {
+        Self {
+            policy: Arc::clone(&context.policy),
+            topics: context.topics.clone(),
+            decoder: context.schemas.decoder(),
+            partitions: BTreeMap::new(),
+            writers: Writers {
+                campaigns: Writer::new(context, Topic::Campaigns),
+                days: Writer::new(context, Topic::CampaignDays),
+                scores: Writer::new(context, Topic::Scores),
+                recommendations: Writer::new(context, Topic::Recommendations),
+                alerts: Writer::new(context, Topic::Alerts),
+                watermarks: Writer::new(context, Topic::Watermarks),
+            },
+            dead_letters: Writer::new(context, Topic::DeadLetters),
+            outcomes: Outcomes::default(),
+        }
+    }
+}
+
+impl Stage for Score {
+    fn restore(&mut self, partition: i32, record: ConsumedRecord<'_>) -> Result<(), StageError> {
+        let key = text_key(&record)?;
+        let policy = &self.policy;
+        let state = self.partitions.entry(partition).or_insert_with(|| Scorer::new(Arc::clone(policy), partition));
+        macro_rules! restore {
+            ($method:ident, $record:ty) => {{
+                let value: Option<$record> =
+                    record.value.map(|value| self.decoder.decode(Some(value))).transpose().map_err(StageError::failed)?;
+                state.$method(key, value.as_ref()).map_err(StageError::failed)
+            }};
+        }
+        match self.topics.topic(record.topic) {
+            Some(Topic::Campaigns) => restore!(restore_campaign, Campaign<'_>),
+            Some(Topic::CampaignDays) => restore!(restore_day, CampaignDay<'_>),
+            Some(Topic::Scores) => restore!(restore_score, CampaignScore<'_>),
+            Some(Topic::Watermarks) => restore!(restore_watermark, Watermark<'_>),
+            _ => Err(StageError::failed(format!("{} is not a changelog of {NAME}", record.topic))),
+        }
+    }
+
+    fn restored(&mut self, partition: i32) {
+        let policy = &self.policy;
+        self.partitions.entry(partition).or_insert_with(|| Scorer::new(Arc::clone(policy), partition)).commit();
+    }
+
+    fn process(&mut self, record: ConsumedRecord<'_>, out: &mut Outputs<'_>) -> Result<(), StageError> {
+        let (refused, observed_at) = match self.decoder.decode::<Event<'_>>(record.value) {
+            Ok(event) => match record.key.map(std::str::from_utf8).transpose() {
+                Ok(key) => {
+                    let state = self
+                        .partitions
+                        .get_mut(&record.partition)
+                        .ok_or_else(|| StageError::failed(format!("partition {} was not restored", record.partition)))?;
+                    let at = Origin { topic: record.topic, partition: record.partition, offset: record.offset };
+                    let applied = state.apply(key, &event, &at);
+                    self.outcomes.note(applied.outcome);
+                    let Some(rejection) = applied.rejection else { return Ok(()) };
+                    ((rejection.code, rejection.sentence), Some(event.observed_at))
+                }
+                Err(error) => {
+                    self.outcomes.note(Outcome::Rejected);
+                    (("KEY_INVALID", format!("the key is not text: {error}")), Some(event.observed_at))
+                }
+            },
+            Err(error) if error.is_transient() => return Err(StageError::failed(error)),
+            Err(error) => {
+                self.outcomes.note(Outcome::Rejected);
+                ((codec_code(&error), error.to_string()), None)
+            }
+        };
+        let refusal = Refusal { stage: NAME, code: refused.0, sentence: &refused.1, locator: "", observed_at };
+        dead_letter(&mut self.dead_letters, out, &record, &refusal)
+    }
+
+    fn before_commit(&mut self, partition: i32, out: &mut Outputs<'_>) -> Result<(), StageError> {
+        match self.partitions.get_mut(&partition) {
+            Some(state) => state.flush(&mut Output { out, partition, writers: &mut self.writers }),
+            None => Ok(()),
+        }
+    }
+
+    fn committed(&mut self) {
+        self.partitions.values_mut().for_each(Scorer::commit);
+        self.outcomes.committed(NAME);
+        set(metrics::CAMPAIGNS, self.partitions.values().map(Scorer::campaign_count).sum());
+    }
+
+    fn aborted(&mut self) {
+        self.partitions.values_mut().for_each(Scorer::abort);
+        self.outcomes.aborted();
+    }
+
+    fn revoked(&mut self, partition: i32) {
+        self.partitions.remove(&partition);
+    }
+}
+
+/// Where a partition's results go: everything to the partition that was read from.
+struct Output<'a, 'o> {
+    out: &'a mut Outputs<'o>,
+    partition: i32,
+    writers: &'a mut Writers,
+}
+
+macro_rules! write_to {
+    ($($method:ident: $record:ident => $writer:ident;)*) => {$(
+        fn $method(&mut self, key: &str, record: &$record<'_>) -> Result<(), StageError> {
+            self.writers.$writer.write(self.out, Placement::Explicit(self.partition), Some(key.as_bytes()), record)
+        }
+    )*};
+}
+
+impl ScoreOutput for Output<'_, '_> {
+    type Error = StageError;
+    write_to! {
+        campaign: Campaign => campaigns;
+        day: CampaignDay => days;
+        score: CampaignScore => scores;
+        recommendation: Recommendation => recommendations;
+        alert: Alert => alerts;
+        watermark: Watermark => watermarks;
+    }
+}
