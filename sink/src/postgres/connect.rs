@@ -33,15 +33,18 @@ pub fn pool(settings: &PostgresSettings) -> Result<Pool, SinkError> {
         config.password(password.expose());
     }
     let options = format!(
-        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
+        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} \
+         -c default_transaction_read_only={}",
         settings.statement_timeout.as_millis(),
         settings.statement_timeout.as_millis(),
         settings.idle_transaction_timeout.as_millis(),
+        if settings.read_only { "on" } else { "off" },
     );
     config
         .connect_timeout(settings.connect_timeout)
         .application_name("adpulse")
-        .target_session_attrs(TargetSessionAttrs::ReadWrite)
+        // A reader is as well served by a standby.
+        .target_session_attrs(if settings.read_only { TargetSessionAttrs::Any } else { TargetSessionAttrs::ReadWrite })
         .options(options);
     let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = match &settings.tls {

@@ -18,10 +18,10 @@ mod tables;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deadpool_postgres::Pool;
 use schemas::{Decoder, Schemas, Topic};
 
 pub use connect::pool;
+pub use deadpool_postgres::Pool;
 pub use migrate::migrate;
 pub use settings::{PostgresSettings, Tls};
 pub use stage::Staged;

@@ -20,6 +20,8 @@ pub struct PostgresSettings {
     pub connect_timeout: Duration,
     /// For one statement; the server ends it then.
     pub statement_timeout: Duration,
+    /// Sessions that cannot write, for those who only read.
+    pub read_only: bool,
     /// How long a transaction may lie idle, as when dead letters are slow to be acknowledged, before the server ends it.
     pub idle_transaction_timeout: Duration,
 }
@@ -47,6 +49,7 @@ impl PostgresSettings {
             connections_max: 4,
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
+            read_only: false,
             idle_transaction_timeout: Duration::from_secs(60),
         }
     }
