@@ -1,5 +1,7 @@
 //! The promises of the stage loop, on a real broker.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test by panicking")]
+
 mod support;
 
 use std::process::Command;
@@ -157,4 +159,26 @@ fn an_open_transaction_on_a_changelog_holds_the_restore_up_and_is_reported() {
     hanging.commit().unwrap();
     worker.recorder.wait(|event| matches!(event, StageEvent::Running { restored_records: 1, .. }));
     worker.stop();
+}
+
+#[test]
+fn transactions_of_unknown_outcome_are_resolved_without_loss_or_double() {
+    const TOTAL: u32 = 8_000;
+    let settings = settings();
+    let pipeline = Pipeline::create(&settings, "unknown", 4);
+    pipeline.fill(&settings, 0, TOTAL);
+    // A limit that hardly any commit keeps: what became of each transaction is then found out by a new producer.
+    let mut config = pipeline.config("w0");
+    config.commit_timeout = Duration::from_millis(1);
+    config.max_batch_records = 500;
+    let worker = Running::start(&settings, config, CopyStage::new(&pipeline));
+    worker.recorder.wait(|event| *event == StageEvent::ProducerRebuilt);
+    worker.shutdown.request();
+    if let Err(error) = worker.join() {
+        assert!(error.is_retriable(), "{error}");
+    }
+    let worker = Running::start(&settings, pipeline.config("w0"), CopyStage::new(&pipeline));
+    pipeline.wait_for(&settings, TOTAL as usize);
+    assert_eq!(worker.stop(), expected_state(4, TOTAL));
+    pipeline.assert_exactly_once(&settings, TOTAL);
 }

@@ -6,6 +6,7 @@
 
 mod batch;
 mod worker;
+mod assignment;
 
 pub use batch::{Batch, PartitionBatch};
 

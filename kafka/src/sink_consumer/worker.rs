@@ -5,19 +5,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{Batch, Command, SinkConfig, SinkEvent};
 use crate::error::KafkaError;
-use crate::group::{GroupConsumer, Rebalance, assign_at, close, committed, next_rebalance, offset_list};
+use crate::group::{GroupConsumer, Rebalance, close, next_rebalance, offset_list};
 use crate::metrics;
 use crate::positions::{Admission, Positions};
 use crate::reader::Transience as _;
 use crate::record::{ConsumedRecord, TopicPartition};
-use crate::settings::{Isolation, KafkaSettings};
-use crate::topics::{inspector, watermarks};
+use crate::settings::KafkaSettings;
 
 /// A command waits at most this long for the thread's attention.
 const ATTENTION: Duration = Duration::from_millis(10);
@@ -31,24 +30,24 @@ pub(super) struct Wires {
 }
 
 pub(super) struct Worker {
-    settings: KafkaSettings,
-    config: SinkConfig,
-    consumer: GroupConsumer,
-    wires: Wires,
-    assignment: u64,
-    partitions: Vec<TopicPartition>,
-    positions: Positions,
-    batch: Batch,
-    batch_since: Option<Instant>,
+    pub(super) settings: KafkaSettings,
+    pub(super) config: SinkConfig,
+    pub(super) consumer: GroupConsumer,
+    pub(super) wires: Wires,
+    pub(super) assignment: u64,
+    pub(super) partitions: Vec<TopicPartition>,
+    pub(super) positions: Positions,
+    pub(super) batch: Batch,
+    pub(super) batch_since: Option<Instant>,
     /// A finished batch for which the queue has no room yet.
-    waiting: Option<(Batch, Instant)>,
-    paused_by_caller: bool,
-    paused_by_queue: bool,
-    consumed: Vec<(String, u64)>,
+    pub(super) waiting: Option<(Batch, Instant)>,
+    pub(super) paused_by_caller: bool,
+    pub(super) paused_by_queue: bool,
+    pub(super) consumed: Vec<(String, u64)>,
 }
 
 /// Why the thread ends.
-enum End {
+pub(super) enum End {
     Asked(Option<tokio::sync::oneshot::Sender<Result<(), KafkaError>>>),
     Failed(KafkaError),
 }
@@ -221,7 +220,7 @@ impl Worker {
         Ok(false)
     }
 
-    fn tell(&self, event: SinkEvent) {
+    pub(super) fn tell(&self, event: SinkEvent) {
         // Without a receiver the next look at the commands ends the thread.
         let _ = self.wires.events.send(Ok(event));
     }
@@ -234,7 +233,7 @@ impl Worker {
         Ok(())
     }
 
-    fn apply_pause(&self) -> Result<(), KafkaError> {
+    pub(super) fn apply_pause(&self) -> Result<(), KafkaError> {
         let list = offset_list(self.positions.reached())?;
         if list.count() == 0 {
             return Ok(());
@@ -243,138 +242,6 @@ impl Worker {
             self.consumer.pause(&list).map_err(KafkaError::client("pausing"))
         } else {
             self.consumer.resume(&list).map_err(KafkaError::client("resuming"))
-        }
-    }
-
-    fn obey(&mut self, command: Command) -> Result<(), End> {
-        match command {
-            Command::Begin { starts, reply } => {
-                let _ = reply.send(self.begin(starts));
-            }
-            Command::Commit { offsets, metadata, reply } => {
-                let _ = reply.send(self.commit(offsets, metadata.as_deref()));
-            }
-            Command::Committed { reply } => {
-                let _ = reply.send(committed(&self.consumer, &self.partitions, self.config.request_timeout));
-            }
-            Command::Pause | Command::Resume => {
-                self.paused_by_caller = matches!(command, Command::Pause);
-                self.apply_pause()?;
-            }
-            // Answers a revocation that timed out or was overtaken.
-            Command::Release => {}
-            Command::Close { reply } => return Err(End::Asked(Some(reply))),
-        }
-        Ok(())
-    }
-
-    fn assigned(&mut self, partitions: Vec<TopicPartition>) -> Result<(), KafkaError> {
-        // Acknowledge without fetching; the caller says where to begin.
-        assign_at(&self.consumer, [])?;
-        let answer = committed(&self.consumer, &partitions, self.config.request_timeout)?;
-        self.assignment += 1;
-        self.partitions = partitions;
-        self.forget();
-        self.tell(SinkEvent::Assigned { assignment: self.assignment, committed: answer });
-        Ok(())
-    }
-
-    /// Drops records not handed over; whoever owns the partitions next reads them again.
-    fn forget(&mut self) {
-        self.positions = Positions::default();
-        self.batch = Batch::new(self.assignment);
-        self.batch_since = None;
-        self.waiting = None;
-        self.paused_by_queue = false;
-    }
-
-    fn begin(&mut self, explicit: Vec<(TopicPartition, i64)>) -> Result<(), KafkaError> {
-        let answer = committed(&self.consumer, &self.partitions, self.config.request_timeout)?;
-        let client = inspector(&self.settings, Isolation::ReadCommitted)?;
-        let mut starts = Vec::with_capacity(answer.len());
-        for entry in answer {
-            let given = explicit.iter().find(|(partition, _)| *partition == entry.partition);
-            let (low, _) = watermarks(&client, &self.settings, &entry.partition)?;
-            let start = given.map(|(_, offset)| *offset).or(entry.offset).unwrap_or(low);
-            if start < low {
-                return Err(self.lost(&entry.partition, start, low));
-            }
-            starts.push((entry.partition, start));
-        }
-        self.positions = Positions::new(starts.iter().cloned());
-        assign_at(&self.consumer, starts)?;
-        if self.paused_by_caller { self.apply_pause() } else { Ok(()) }
-    }
-
-    fn commit(&self, offsets: Vec<(TopicPartition, i64)>, metadata: Option<&str>) -> Result<(), KafkaError> {
-        if offsets.is_empty() {
-            return Ok(());
-        }
-        let started = Instant::now();
-        let list = offset_list(offsets)?;
-        if let Some(metadata) = metadata {
-            list.elements().iter_mut().for_each(|element| element.set_metadata(metadata));
-        }
-        self.consumer.commit(&list, CommitMode::Sync).map_err(|error| match error.rdkafka_error_code() {
-            Some(
-                Code::IllegalGeneration
-                | Code::UnknownMemberId
-                | Code::RebalanceInProgress
-                | Code::FencedInstanceId,
-            ) => KafkaError::NotOwned { group: self.config.group.clone(), reason: error.to_string() },
-            _ => KafkaError::Client { operation: "committing offsets", source: error },
-        })?;
-        metrics::observe_seconds(metrics::COMMIT_SECONDS, &self.config.group, started.elapsed());
-        Ok(())
-    }
-
-    fn revoked(&mut self, lost: bool) -> Result<(), End> {
-        let partitions = std::mem::take(&mut self.partitions);
-        self.forget();
-        if lost {
-            self.tell(SinkEvent::Lost { partitions });
-        } else if !partitions.is_empty() {
-            self.tell(SinkEvent::Revoked { partitions });
-            self.wait_for_release()?;
-        }
-        self.consumer.unassign().map_err(KafkaError::client("unassigning"))?;
-        Ok(())
-    }
-
-    /// Serves commits until the caller lets go, or the time is up. Heartbeats go on in the background meanwhile.
-    fn wait_for_release(&mut self) -> Result<(), End> {
-        let end = Instant::now() + self.config.release_timeout;
-        loop {
-            match self.wires.orders.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(Command::Release) => return Ok(()),
-                Ok(command) => self.obey(command)?,
-                Err(RecvTimeoutError::Timeout) => {
-                    tracing::warn!(group = self.config.group, "partitions not released in time; taken away");
-                    return Ok(());
-                }
-                Err(RecvTimeoutError::Disconnected) => return Err(End::Asked(None)),
-            }
-        }
-    }
-
-    fn verify_kept(&self, positions: &[(TopicPartition, i64)]) -> Result<(), KafkaError> {
-        let client = inspector(&self.settings, Isolation::ReadUncommitted)?;
-        for (partition, position) in positions {
-            let (low, high) = watermarks(&client, &self.settings, partition)?;
-            if *position < low || *position > high {
-                return Err(self.lost(partition, *position, low));
-            }
-        }
-        Ok(())
-    }
-
-    fn lost(&self, partition: &TopicPartition, expected: i64, found: i64) -> KafkaError {
-        KafkaError::OffsetsLost {
-            group: self.config.group.clone(),
-            topic: partition.topic.to_string(),
-            partition: partition.partition,
-            expected,
-            found,
         }
     }
 }

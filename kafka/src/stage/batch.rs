@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 
-use super::link::{Link, error_of};
-use super::transaction::{Call, Failure, Reaction};
-use super::{Outputs, ProcessingGuarantee, Stage, StageConfig, StageEvent, StageObserver};
+use super::link::{Link, commit_failure, connect, error_of};
+use super::transaction::{Failure, Reaction};
+use super::{Outputs, Stage, StageConfig, StageEvent, StageObserver};
 use crate::error::{KafkaError, StageError};
 use crate::group::{GroupConsumer, assign_at, committed, offset_list, rebalance_waits};
 use crate::metrics;
@@ -224,7 +223,8 @@ impl<'a> Batch<'a> {
         self.observer.event(&StageEvent::ProducerRebuilt);
         let assigned: Vec<TopicPartition> =
             self.positions.committed().into_iter().map(|(partition, _)| partition).collect();
-        let answer = committed(consumer, &assigned, self.config.commit_timeout)?;
+        let answer =
+            committed(consumer, &assigned, self.config.transaction_timeout + self.config.commit_timeout)?;
         match self.positions.outcome(&answer) {
             Outcome::Committed => {
                 self.settle_committed();
@@ -292,28 +292,4 @@ impl<'a> Batch<'a> {
         }
         self.forget("abandoned");
     }
-}
-
-fn connect(settings: &KafkaSettings, config: &StageConfig) -> Result<Link, KafkaError> {
-    match config.guarantee {
-        ProcessingGuarantee::AtLeastOnce => {
-            Link::idempotent(&settings.stage_producer(config)?, &config.transactional_id)
-        }
-        ProcessingGuarantee::ExactlyOnce => {
-            let id = &config.transactional_id;
-            let client = settings.transactional(id, config.transaction_timeout, config.queue_bytes)?;
-            Link::transactional(&client, id, config.transaction_timeout + config.commit_timeout)
-        }
-    }
-}
-
-/// A failed offset commit of the at-least-once mode.
-fn commit_failure(error: &ClientError) -> Failure {
-    let reaction = match error.rdkafka_error_code() {
-        Some(Code::FencedInstanceId) => Reaction::Fenced,
-        Some(Code::IllegalGeneration | Code::UnknownMemberId | Code::RebalanceInProgress) => Reaction::Abort,
-        // The offsets may have been stored; reading them back tells.
-        _ => Reaction::Rebuild,
-    };
-    Failure { call: Call::Commit, reaction, reason: error.to_string() }
 }

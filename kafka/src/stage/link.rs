@@ -17,9 +17,11 @@ use rdkafka::statistics::Statistics;
 
 use super::outputs::POLL_SLICE;
 use super::transaction::{Call, ErrorFacts, Failure, Reaction, attempt, react};
+use super::{ProcessingGuarantee, StageConfig};
 use crate::client::log_line;
 use crate::error::KafkaError;
 use crate::metrics;
+use crate::settings::KafkaSettings;
 
 /// Remembers the first failed delivery; successes need no bookkeeping, since a commit implies them.
 pub(crate) struct DeliveryLog {
@@ -202,4 +204,29 @@ pub(crate) fn error_of(transactional_id: &str, failure: Failure) -> KafkaError {
             reason: failure.reason,
         },
     }
+}
+
+/// Builds the producer of a worker; a transactional one fences and resolves what its predecessor left open.
+pub(super) fn connect(settings: &KafkaSettings, config: &StageConfig) -> Result<Link, KafkaError> {
+    match config.guarantee {
+        ProcessingGuarantee::AtLeastOnce => {
+            Link::idempotent(&settings.stage_producer(config)?, &config.transactional_id)
+        }
+        ProcessingGuarantee::ExactlyOnce => {
+            let id = &config.transactional_id;
+            let client = settings.transactional(id, config.transaction_timeout, config.queue_bytes)?;
+            Link::transactional(&client, id, config.transaction_timeout + config.commit_timeout)
+        }
+    }
+}
+
+/// A failed offset commit of the at-least-once mode.
+pub(super) fn commit_failure(error: &ClientError) -> Failure {
+    let reaction = match error.rdkafka_error_code() {
+        Some(Code::FencedInstanceId) => Reaction::Fenced,
+        Some(Code::IllegalGeneration | Code::UnknownMemberId | Code::RebalanceInProgress) => Reaction::Abort,
+        // The offsets may have been stored; reading them back tells.
+        _ => Reaction::Rebuild,
+    };
+    Failure { call: Call::Commit, reaction, reason: error.to_string() }
 }

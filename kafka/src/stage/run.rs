@@ -170,7 +170,7 @@ impl<'a> Worker<'a> {
                 // Unstable offsets of a transaction being resolved, or a coordinator on the move.
                 Err(error) if Instant::now() >= deadline => return Err(error),
                 Err(error) => {
-                    tracing::info!(%error, group = config.group, "committed offsets not available yet")
+                    tracing::info!(%error, group = config.group, "committed offsets not available yet");
                 }
             }
         };

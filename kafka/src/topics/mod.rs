@@ -3,104 +3,25 @@
 //! Promises never to change an existing topic: differences are reported, a different partition count is an error.
 //! Called by `adpulse topics`, `adpulse check`, `/readyz` and the tests.
 
+mod offsets;
+mod report;
+
+pub(crate) use offsets::{cluster_info, inspector, partitions_of, watermarks};
+pub use report::{ClusterInfo, ConfigDifference, PartitionLag, PartitionOffsets, TopicReport, TopicSpec};
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rdkafka::TopicPartitionList;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::QuietContext;
 use crate::error::KafkaError;
-use crate::reader::Transience as _;
-use crate::record::TopicPartition;
 use crate::settings::{Isolation, KafkaSettings};
-
-/// How a topic should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicSpec {
-    /// Name with prefix.
-    pub name: String,
-    /// Partition count; part of the state's identity.
-    pub partitions: i32,
-    /// Copies of each partition.
-    pub replication_factor: i32,
-    /// Broker settings: `cleanup.policy`, `retention.ms`, …
-    pub config: Vec<(String, String)>,
-}
-
-impl TopicSpec {
-    /// A topic with the broker's default settings.
-    #[must_use]
-    pub fn new(name: &str, partitions: i32, replication_factor: i32) -> Self {
-        Self { name: name.to_owned(), partitions, replication_factor, config: Vec::new() }
-    }
-
-    /// The same topic with one more setting.
-    #[must_use]
-    pub fn with(mut self, key: &str, value: &str) -> Self {
-        self.config.push((key.to_owned(), value.to_owned()));
-        self
-    }
-}
-
-/// A setting of an existing topic that is not as specified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigDifference {
-    /// Name of the setting.
-    pub key: String,
-    /// Value specified.
-    pub expected: String,
-    /// Value found, if the broker knows the setting.
-    pub found: Option<String>,
-}
-
-/// What became of one topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicReport {
-    /// The topic.
-    pub topic: String,
-    /// Whether this call created it.
-    pub created: bool,
-    /// Settings that differ from the specification; left as they are.
-    pub differences: Vec<ConfigDifference>,
-}
-
-/// The cluster in one line, for `adpulse check`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClusterInfo {
-    /// Brokers in the metadata.
-    pub brokers: usize,
-    /// Topics in the metadata and their partition counts.
-    pub topics: BTreeMap<String, i32>,
-}
-
-/// First and next offset of a partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartitionOffsets {
-    /// The partition.
-    pub partition: TopicPartition,
-    /// Oldest offset kept.
-    pub low: i64,
-    /// One past the newest offset that the chosen isolation shows.
-    pub end: i64,
-}
-
-/// How far a group has come in a partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartitionLag {
-    /// The partition.
-    pub partition: TopicPartition,
-    /// Next offset to process; `None` when the group never committed.
-    pub committed: Option<i64>,
-    /// One past the last committed record.
-    pub end: i64,
-    /// Offsets between the two (control records count).
-    pub lag: i64,
-}
 
 /// Questions and orders to the cluster. Cheap to clone.
 #[derive(Clone)]
@@ -232,7 +153,7 @@ impl Admin {
             let committed = client
                 .committed_offsets(asked, settings.request_timeout)
                 .map_err(KafkaError::client("asking for committed offsets"))?;
-            Ok(ends.into_iter().map(|end| lag_of(end, &committed)).collect())
+            Ok(ends.into_iter().map(|end| offsets::lag_of(end, &committed)).collect())
         })
         .await
     }
@@ -302,79 +223,8 @@ fn refused(topic: &str, code: RDKafkaErrorCode) -> KafkaError {
     KafkaError::Topic { topic: topic.to_owned(), reason: code.to_string() }
 }
 
-fn lag_of(end: PartitionOffsets, committed: &TopicPartitionList) -> PartitionLag {
-    let found = committed.find_partition(&end.partition.topic, end.partition.partition);
-    let committed = match found.map(|element| element.offset()) {
-        Some(Offset::Offset(offset)) => Some(offset),
-        _ => None,
-    };
-    let lag = (end.end - committed.unwrap_or(end.low).max(end.low)).max(0);
-    PartitionLag { partition: end.partition, committed, end: end.end, lag }
-}
-
 async fn on_blocking_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
 ) -> Result<T, KafkaError> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(KafkaError::Stopped("admin".to_owned())))
-}
-
-pub(crate) fn inspector(
-    settings: &KafkaSettings,
-    isolation: Isolation,
-) -> Result<BaseConsumer<QuietContext>, KafkaError> {
-    BaseConsumer::from_config_and_context(&settings.inspector(isolation)?, QuietContext)
-        .map_err(KafkaError::client("consumer"))
-}
-
-pub(crate) fn cluster_info(
-    client: &BaseConsumer<QuietContext>,
-    settings: &KafkaSettings,
-) -> Result<ClusterInfo, KafkaError> {
-    let metadata = client.fetch_metadata(None, settings.request_timeout).map_err(|error| {
-        KafkaError::Unreachable { brokers: settings.brokers.clone(), reason: error.to_string() }
-    })?;
-    let topics =
-        metadata.topics().iter().filter(|topic| topic.error().is_none()).map(|topic| {
-            (topic.name().to_owned(), i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX))
-        });
-    Ok(ClusterInfo { brokers: metadata.brokers().len(), topics: topics.collect() })
-}
-
-pub(crate) fn partitions_of(
-    client: &BaseConsumer<QuietContext>,
-    settings: &KafkaSettings,
-    topics: &[String],
-) -> Result<Vec<TopicPartition>, KafkaError> {
-    let existing = cluster_info(client, settings)?.topics;
-    let mut partitions = Vec::new();
-    for topic in topics {
-        let Some(count) = existing.get(topic) else {
-            return Err(KafkaError::TopicMissing { topic: topic.clone() });
-        };
-        let name: Arc<str> = topic.as_str().into();
-        partitions.extend((0..*count).map(|partition| TopicPartition::new(Arc::clone(&name), partition)));
-    }
-    Ok(partitions)
-}
-
-/// Low watermark, and high watermark or last stable offset, by the client's isolation.
-pub(crate) fn watermarks<C: rdkafka::consumer::ConsumerContext>(
-    client: &BaseConsumer<C>,
-    settings: &KafkaSettings,
-    partition: &TopicPartition,
-) -> Result<(i64, i64), KafkaError> {
-    let end = Instant::now() + settings.request_timeout;
-    loop {
-        match client.fetch_watermarks(&partition.topic, partition.partition, settings.request_timeout) {
-            Ok(offsets) => return Ok(offsets),
-            // A leader is being elected; a topic just created answers this way for a moment.
-            Err(error) if error.is_transient() && Instant::now() < end => {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            Err(error) => {
-                let reason = format!("offsets of {partition}: {error}");
-                return Err(KafkaError::Unreachable { brokers: settings.brokers.clone(), reason });
-            }
-        }
-    }
 }

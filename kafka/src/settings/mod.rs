@@ -3,14 +3,15 @@
 //! Promises that what correctness rests on (idempotence, isolation, manual offsets, placement) cannot be overridden,
 //! and that secrets appear in no `Debug` output. Every client of this crate is configured here.
 
+mod clients;
+
+pub(crate) use clients::GroupOptions;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-
 use crate::error::KafkaError;
-use crate::stage::StageConfig;
 
 /// How the connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -168,15 +169,6 @@ enum Kind {
     Consumer,
 }
 
-/// What a member of a consumer group needs beyond the connection.
-pub(crate) struct GroupOptions<'a> {
-    pub(crate) group: &'a str,
-    pub(crate) instance_id: Option<&'a str>,
-    pub(crate) session_timeout: Duration,
-    pub(crate) max_poll_interval: Duration,
-    pub(crate) prefetch_bytes: usize,
-}
-
 impl KafkaSettings {
     /// Plaintext settings with the defaults.
     #[must_use]
@@ -223,161 +215,6 @@ impl KafkaSettings {
         }
         Ok(())
     }
-
-    fn base(&self, kind: Kind) -> Result<ClientConfig, KafkaError> {
-        self.validate()?;
-        let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", &self.brokers)
-            .set("client.id", &self.client_id)
-            .set("security.protocol", self.security.name())
-            .set("socket.timeout.ms", millis(self.request_timeout))
-            .set("socket.keepalive.enable", "true")
-            .set("reconnect.backoff.ms", "50")
-            .set("reconnect.backoff.max.ms", "2000")
-            .set("statistics.interval.ms", "5000");
-        if let Some(sasl) = &self.sasl {
-            config
-                .set("sasl.mechanism", &sasl.mechanism)
-                .set("sasl.username", &sasl.username)
-                .set("sasl.password", &sasl.password);
-        }
-        let files = [
-            ("ssl.ca.location", &self.tls.ca_path),
-            ("ssl.certificate.location", &self.tls.certificate_path),
-            ("ssl.key.location", &self.tls.key_path),
-        ];
-        for (key, path) in files {
-            if let Some(path) = path {
-                config.set(key, path);
-            }
-        }
-        for (key, value) in &self.extra {
-            let (only, bare) = split_prefix(key);
-            if only.is_none_or(|only| only == kind) {
-                config.set(bare, value);
-            }
-        }
-        Ok(config)
-    }
-
-    fn extra_names(&self, key: &str) -> bool {
-        self.extra.keys().any(|name| split_prefix(name).1 == key)
-    }
-
-    /// Sets a default of ours that `extra` may change.
-    fn tunable(&self, config: &mut ClientConfig, key: &str, value: &str) {
-        if !self.extra_names(key) {
-            config.set(key, value);
-        }
-    }
-
-    fn idempotent(
-        &self,
-        queue_bytes: usize,
-        delivery_timeout: Duration,
-        linger: &str,
-    ) -> Result<ClientConfig, KafkaError> {
-        let mut config = self.base(Kind::Producer)?;
-        config
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            .set("max.in.flight.requests.per.connection", "5")
-            // Java's default placement: murmur2, and any partition for a record without a key.
-            .set("partitioner", "murmur2_random")
-            .set("message.timeout.ms", millis(delivery_timeout))
-            .set("queue.buffering.max.messages", "1000000");
-        // The limit is in KiB.
-        self.tunable(&mut config, "queue.buffering.max.kbytes", &(queue_bytes / 1024).max(1).to_string());
-        self.tunable(&mut config, "linger.ms", linger);
-        self.tunable(&mut config, "compression.type", "lz4");
-        // After a commit the coordinator answers CONCURRENT_TRANSACTIONS until its markers are written, and the client
-        // waits this long (100 ms by default) before it asks again.
-        self.tunable(&mut config, "retry.backoff.ms", "2");
-        self.tunable(&mut config, "retry.backoff.max.ms", "100");
-        Ok(config)
-    }
-
-    pub(crate) fn producer(&self) -> Result<ClientConfig, KafkaError> {
-        self.idempotent(self.queue_bytes, self.delivery_timeout, "5")
-    }
-
-    pub(crate) fn transactional(
-        &self,
-        transactional_id: &str,
-        transaction_timeout: Duration,
-        queue_bytes: usize,
-    ) -> Result<ClientConfig, KafkaError> {
-        // A record cannot usefully wait longer than its transaction lives.
-        let delivery_timeout = self.delivery_timeout.min(transaction_timeout);
-        let mut config = self.idempotent(queue_bytes, delivery_timeout, "2")?;
-        config
-            .set("transactional.id", transactional_id)
-            .set("transaction.timeout.ms", millis(transaction_timeout))
-            // librdkafka insists: a request must not outlive its transaction.
-            .set("socket.timeout.ms", millis(self.request_timeout.min(transaction_timeout)));
-        Ok(config)
-    }
-
-    pub(crate) fn stage_producer(&self, stage: &StageConfig) -> Result<ClientConfig, KafkaError> {
-        self.idempotent(stage.queue_bytes, self.delivery_timeout.min(stage.transaction_timeout), "2")
-    }
-
-    fn consumer(&self, isolation: Isolation, prefetch_bytes: usize) -> Result<ClientConfig, KafkaError> {
-        let mut config = self.base(Kind::Consumer)?;
-        config
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            // Every start position is explicit, so the only reset that can happen is one that lost records.
-            .set("auto.offset.reset", "error")
-            .set("isolation.level", isolation.name());
-        let kib = (prefetch_bytes / 1024).max(1);
-        self.tunable(&mut config, "queued.max.messages.kbytes", &kib.to_string());
-        self.tunable(&mut config, "queued.min.messages", "100000");
-        // By default fetching stops for a second once the bounded queue is full.
-        self.tunable(&mut config, "fetch.queue.backoff.ms", "2");
-        self.tunable(&mut config, "fetch.wait.max.ms", "100");
-        self.tunable(&mut config, "fetch.error.backoff.ms", "100");
-        Ok(config)
-    }
-
-    pub(crate) fn group_consumer(&self, options: &GroupOptions<'_>) -> Result<ClientConfig, KafkaError> {
-        let mut config = self.consumer(Isolation::ReadCommitted, options.prefetch_bytes)?;
-        config
-            .set("group.id", options.group)
-            .set("group.protocol", "classic")
-            // Range over co-partitioned topics: the same partition number of every input goes to one member. Eager.
-            .set("partition.assignment.strategy", "range")
-            .set("session.timeout.ms", millis(options.session_timeout))
-            .set("heartbeat.interval.ms", millis((options.session_timeout / 10).min(Duration::from_secs(3))))
-            .set("max.poll.interval.ms", millis(options.max_poll_interval));
-        if let Some(instance) = options.instance_id {
-            config.set("group.instance.id", instance);
-        }
-        Ok(config)
-    }
-
-    /// A consumer that never joins a group: restore, readers, watermark questions. librdkafka asks for a group id
-    /// before it accepts an assignment; nothing is committed under it.
-    pub(crate) fn assigned_consumer(
-        &self,
-        group: &str,
-        isolation: Isolation,
-        prefetch_bytes: usize,
-    ) -> Result<ClientConfig, KafkaError> {
-        let mut config = self.consumer(isolation, prefetch_bytes)?;
-        config.set("group.id", group).set("enable.partition.eof", "true");
-        Ok(config)
-    }
-
-    /// A client that only asks for metadata and offsets.
-    pub(crate) fn inspector(&self, isolation: Isolation) -> Result<ClientConfig, KafkaError> {
-        self.consumer(isolation, 1 << 20)
-    }
-
-    pub(crate) fn admin(&self) -> Result<ClientConfig, KafkaError> {
-        self.base(Kind::Producer)
-    }
 }
 
 fn split_prefix(key: &str) -> (Option<Kind>, &str) {
@@ -392,10 +229,6 @@ fn split_prefix(key: &str) -> (Option<Kind>, &str) {
 
 fn refused(key: &str, reason: &str) -> KafkaError {
     KafkaError::Settings { key: key.to_owned(), reason: reason.to_owned() }
-}
-
-pub(crate) fn millis(duration: Duration) -> String {
-    duration.as_millis().max(1).to_string()
 }
 
 #[cfg(test)]

@@ -1,0 +1,86 @@
+//! Questions to the brokers about topics and offsets, on the calling thread.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::{ClusterInfo, PartitionLag, PartitionOffsets};
+use crate::client::QuietContext;
+use crate::error::KafkaError;
+use crate::reader::Transience as _;
+use crate::record::TopicPartition;
+use crate::settings::{Isolation, KafkaSettings};
+
+pub(super) fn lag_of(end: PartitionOffsets, committed: &TopicPartitionList) -> PartitionLag {
+    let found = committed.find_partition(&end.partition.topic, end.partition.partition);
+    let committed = match found.map(|element| element.offset()) {
+        Some(Offset::Offset(offset)) => Some(offset),
+        _ => None,
+    };
+    let lag = (end.end - committed.unwrap_or(end.low).max(end.low)).max(0);
+    PartitionLag { partition: end.partition, committed, end: end.end, lag }
+}
+
+pub(crate) fn inspector(
+    settings: &KafkaSettings,
+    isolation: Isolation,
+) -> Result<BaseConsumer<QuietContext>, KafkaError> {
+    BaseConsumer::from_config_and_context(&settings.inspector(isolation)?, QuietContext)
+        .map_err(KafkaError::client("consumer"))
+}
+
+pub(crate) fn cluster_info(
+    client: &BaseConsumer<QuietContext>,
+    settings: &KafkaSettings,
+) -> Result<ClusterInfo, KafkaError> {
+    let metadata = client.fetch_metadata(None, settings.request_timeout).map_err(|error| {
+        KafkaError::Unreachable { brokers: settings.brokers.clone(), reason: error.to_string() }
+    })?;
+    let topics =
+        metadata.topics().iter().filter(|topic| topic.error().is_none()).map(|topic| {
+            (topic.name().to_owned(), i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX))
+        });
+    Ok(ClusterInfo { brokers: metadata.brokers().len(), topics: topics.collect() })
+}
+
+pub(crate) fn partitions_of(
+    client: &BaseConsumer<QuietContext>,
+    settings: &KafkaSettings,
+    topics: &[String],
+) -> Result<Vec<TopicPartition>, KafkaError> {
+    let existing = cluster_info(client, settings)?.topics;
+    let mut partitions = Vec::new();
+    for topic in topics {
+        let Some(count) = existing.get(topic) else {
+            return Err(KafkaError::TopicMissing { topic: topic.clone() });
+        };
+        let name: Arc<str> = topic.as_str().into();
+        partitions.extend((0..*count).map(|partition| TopicPartition::new(Arc::clone(&name), partition)));
+    }
+    Ok(partitions)
+}
+
+/// Low watermark, and high watermark or last stable offset, by the client's isolation.
+pub(crate) fn watermarks<C: rdkafka::consumer::ConsumerContext>(
+    client: &BaseConsumer<C>,
+    settings: &KafkaSettings,
+    partition: &TopicPartition,
+) -> Result<(i64, i64), KafkaError> {
+    let end = Instant::now() + settings.request_timeout;
+    loop {
+        match client.fetch_watermarks(&partition.topic, partition.partition, settings.request_timeout) {
+            Ok(offsets) => return Ok(offsets),
+            // A leader is being elected; a topic just created answers this way for a moment.
+            Err(error) if error.is_transient() && Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(error) => {
+                let reason = format!("offsets of {partition}: {error}");
+                return Err(KafkaError::Unreachable { brokers: settings.brokers.clone(), reason });
+            }
+        }
+    }
+}
