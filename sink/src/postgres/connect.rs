@@ -44,7 +44,11 @@ pub fn pool(settings: &PostgresSettings) -> Result<Pool, SinkError> {
         .connect_timeout(settings.connect_timeout)
         .application_name("adpulse")
         // A reader is as well served by a standby.
-        .target_session_attrs(if settings.read_only { TargetSessionAttrs::Any } else { TargetSessionAttrs::ReadWrite })
+        .target_session_attrs(if settings.read_only {
+            TargetSessionAttrs::Any
+        } else {
+            TargetSessionAttrs::ReadWrite
+        })
         .options(options);
     let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = match &settings.tls {

@@ -1,0 +1,187 @@
+//! Rows per second of each sink on the real engines, and of a client that writes the same rows without a sink's duties.
+//! `cargo run --release -p sink --example throughput [ROWS] [BATCH]`; prints one line of JSON for each measurement.
+#![allow(clippy::print_stdout, reason = "its output is its purpose")]
+#![allow(clippy::unwrap_used, reason = "a measurement that fails ends with what failed")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::Pool;
+use devstack::{Engine, Stack, StackConfig};
+use schemas::record::{CampaignDay, Cohort, Figures, Origin};
+use schemas::{CampaignKey, Day, DayKey, Micros, Schemas, TimestampMs, Topic};
+use sink::clickhouse::{self, ClickHouseSettings, ClickHouseSink};
+use sink::postgres::{self, PostgresSettings, PostgresSink, Tls};
+use sink::{Secret, SinkRecord};
+
+const CAMPAIGN_DAYS: usize = 30;
+
+#[tokio::main]
+async fn main() {
+    let mut args = std::env::args().skip(1).map(|arg| arg.parse::<usize>().unwrap());
+    let rows = args.next().unwrap_or(200_000);
+    let batch = args.next().unwrap_or(10_000);
+    let schemas = Schemas::compiled();
+    let stack = Stack::start(StackConfig::default(), &[Engine::ClickHouse, Engine::Postgres]).await.unwrap();
+
+    let settings = ClickHouseSettings::new(stack.clickhouse().unwrap().url(), "throughput");
+    clickhouse::migrate(&settings).await.unwrap();
+    let mut sink = ClickHouseSink::connect(&settings, &schemas).await.unwrap();
+    for pass in 0..2 {
+        let log = records(&schemas, rows, pass);
+        let mut meter = Meter::new(["clickhouse, first", "clickhouse, restated"][pass]);
+        for part in log.chunks(batch) {
+            meter.rows += sink.write(&borrow(part)).await.unwrap().rows;
+        }
+        meter.report();
+    }
+
+    let url = Secret::new(stack.postgres().unwrap().url());
+    let pool = postgres::pool(&PostgresSettings::new(url, Tls::Disable)).unwrap();
+    postgres::migrate(&pool).await.unwrap();
+    let mut sink = PostgresSink::new(pool.clone(), "throughput", &schemas);
+    for pass in 0..2 {
+        let log = records(&schemas, rows, pass);
+        let mut meter = Meter::new(["postgres, first", "postgres, restated"][pass]);
+        for part in log.chunks(batch) {
+            meter.rows += sink.write(&borrow(part)).await.unwrap().rows;
+        }
+        meter.report();
+    }
+    raw_postgres(&pool, rows, batch).await;
+    stack.stop().await.unwrap();
+}
+
+/// The same upserts as statements and nothing else: rows already made by the server, no decoding, no parameters, no
+/// offsets. What Postgres itself can do with this table.
+async fn raw_postgres(pool: &Pool, rows: usize, batch: usize) {
+    let client = pool.get().await.unwrap();
+    client.batch_execute("CREATE TABLE raw (LIKE campaign_days INCLUDING ALL)").await.unwrap();
+    let columns: String = client
+        .query_one(
+            "SELECT string_agg(format('%I = excluded.%I', column_name, column_name), ', ')
+             FROM information_schema.columns
+             WHERE table_name = 'raw' AND column_name NOT IN ('campaign_key', 'day')",
+            &[],
+        )
+        .await
+        .unwrap()
+        .get(0);
+    for name in ["postgres raw, first", "postgres raw, restated"] {
+        let mut meter = Meter::new(name);
+        for from in (0..rows).step_by(batch) {
+            client
+                .batch_execute(&format!(
+                    "BEGIN;
+                     INSERT INTO raw AS stored
+                     SELECT * FROM campaign_days WHERE source_offset % {rows} >= {from}
+                         AND source_offset % {rows} < {from} + {batch}
+                     ON CONFLICT (campaign_key, day) DO UPDATE SET {columns};
+                     COMMIT"
+                ))
+                .await
+                .unwrap();
+            meter.rows += batch as u64;
+        }
+        meter.report();
+    }
+}
+
+/// One record for each campaign and day, as bytes.
+struct Record {
+    partition: i32,
+    offset: i64,
+    key: String,
+    value: Vec<u8>,
+}
+
+fn records(schemas: &Arc<Schemas>, rows: usize, pass: usize) -> Vec<Record> {
+    let mut encoder = schemas.encoder(Topic::CampaignDays);
+    let number = |n: usize| i64::try_from(n).unwrap();
+    (0..rows)
+        .map(|row| {
+            let campaign_id = (120_210_000_000_000_000 + row / CAMPAIGN_DAYS).to_string();
+            let campaign = CampaignKey {
+                platform: "facebook",
+                account_id: "123456789012345",
+                campaign_id: &campaign_id,
+            };
+            let campaign_key = campaign.to_string();
+            let day = Day(20_700 + i32::try_from(row % CAMPAIGN_DAYS).unwrap());
+            let value = CampaignDay {
+                platform: "facebook",
+                account_id: "123456789012345",
+                campaign_id: &campaign_id,
+                day,
+                currency: Some("USD"),
+                figures: Figures {
+                    spend_micros: Some(Micros(number(row) * 10_000 + number(pass))),
+                    impressions: Some(18_500),
+                    reach: Some(14_100),
+                    clicks: Some(520),
+                    link_clicks: Some(410),
+                    leads: Some(9),
+                    purchases: Some(2),
+                    purchase_value_micros: Some(Micros(310_000_000)),
+                },
+                flags: Vec::new(),
+                cohort: Cohort { leads: 3, qualified: 2, won: 1, revenue_micros: Micros(2_500_000_000) },
+                revision: 1 + i32::try_from(pass).unwrap(),
+                first_seen: Some(TimestampMs(1_790_834_400_000)),
+                last_seen: Some(TimestampMs(1_790_920_800_000)),
+                sources: Vec::new(),
+                origin: Origin { topic: "events", partition: 0, offset: number(row) },
+            };
+            let mut bytes = Vec::new();
+            encoder.encode(&value, &mut bytes).unwrap();
+            let key = DayKey { campaign_key: &campaign_key, day }.to_string();
+            Record { partition: 0, offset: number(pass * rows + row), key, value: bytes }
+        })
+        .collect()
+}
+
+fn borrow(records: &[Record]) -> Vec<SinkRecord<'_>> {
+    records
+        .iter()
+        .map(|record| SinkRecord {
+            topic: Topic::CampaignDays,
+            partition: record.partition,
+            offset: record.offset,
+            key: Some(record.key.as_bytes()),
+            value: Some(&record.value),
+        })
+        .collect()
+}
+
+struct Meter {
+    name: &'static str,
+    rows: u64,
+    started: Instant,
+    cpu: Duration,
+}
+
+impl Meter {
+    fn new(name: &'static str) -> Self {
+        Self { name, rows: 0, started: Instant::now(), cpu: cpu() }
+    }
+
+    fn report(&self) {
+        let (wall, cpu) = (self.started.elapsed().as_secs_f64(), (cpu() - self.cpu).as_secs_f64());
+        let rows = u32::try_from(self.rows).map(f64::from).unwrap();
+        println!(
+            "{{\"what\": \"{}\", \"rows\": {}, \"rows_per_second\": {:.0}, \"rows_per_own_cpu_second\": {:.0}}}",
+            self.name,
+            self.rows,
+            rows / wall,
+            rows / cpu
+        );
+    }
+}
+
+/// CPU time of this process, all threads, engines not included; the kernel counts in hundredths of a second.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}

@@ -1,0 +1,314 @@
+//! The Postgres sink on a real server: rows and offsets land together, once, and never backwards.
+
+mod support;
+
+use deadpool_postgres::Pool;
+use devstack::Engine;
+use schemas::record::FatigueLevel;
+use schemas::{Day, Schemas, Topic};
+use sink::postgres::{self, PostgresSettings, PostgresSink, Tls};
+use sink::{Secret, SinkError};
+use support::{Log, campaign, campaign_key, day, spends_of_1178, stored_examples};
+
+/// A pool on an empty database of its own.
+async fn database(name: &str) -> Pool {
+    let url = support::engine(Engine::Postgres, |stack| stack.postgres().unwrap().url());
+    let server = postgres::pool(&PostgresSettings::new(Secret::new(url.as_str()), Tls::Disable)).unwrap();
+    server.get().await.unwrap().batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+    let (server, _) = url.rsplit_once('/').unwrap();
+    postgres::pool(&PostgresSettings::new(Secret::new(format!("{server}/{name}")), Tls::Disable)).unwrap()
+}
+
+async fn migrated(name: &str) -> Pool {
+    let pool = database(name).await;
+    postgres::migrate(&pool).await.unwrap();
+    pool
+}
+
+fn member(pool: &Pool, log: &Log) -> PostgresSink {
+    PostgresSink::new(pool.clone(), "sink-postgres", &log.schemas)
+}
+
+/// The first column of the first row, as text.
+async fn one(pool: &Pool, sql: &str) -> String {
+    let client = pool.get().await.unwrap();
+    let sql = format!("SELECT q::text FROM ({sql}) AS t(q)");
+    client.query_one(&sql, &[]).await.unwrap().get::<_, Option<String>>(0).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_batch_written_twice_counts_once() {
+    let pool = migrated("twice").await;
+    let mut log = Log::new();
+    for n in 0..50 {
+        log.day(i64::from(n), &day("1", Day(20_000 + n), 1_000_000, 1));
+    }
+    let mut sink = member(&pool, &log);
+    let first = sink.write(&log.records()).await.unwrap();
+    assert_eq!((first.rows, first.stored, first.skipped), (50, 50, 0));
+    let again = sink.write(&log.records()).await.unwrap();
+    assert_eq!((again.rows, again.stored, again.skipped), (0, 0, 50));
+    // A process that has just started learns the position from the store.
+    let restarted = member(&pool, &log).write(&log.records()).await.unwrap();
+    assert_eq!((restarted.rows, restarted.skipped), (0, 50));
+    assert_eq!(one(&pool, "SELECT sum(spend) FROM v_campaign_days").await, "50.000000");
+    assert_eq!(one(&pool, "SELECT next_offset FROM sink_offsets").await, "50");
+}
+
+#[tokio::test]
+async fn an_older_version_never_overwrites_a_newer_one() {
+    let pool = migrated("older").await;
+    let mut newer = Log::new();
+    newer.campaign(10, &campaign("1", "new name"));
+    newer.campaign(11, &campaign("2", "also new"));
+    member(&pool, &newer).write(&newer.records()).await.unwrap();
+    let mut older = Log::new();
+    older.campaign(5, &campaign("1", "old name"));
+    older.push_bytes(Topic::Campaigns, 6, &campaign_key("2"), None);
+    // Another group has its own positions, so the rows' own versions must hold.
+    let mut other = PostgresSink::new(pool.clone(), "another-group", &older.schemas);
+    other.write(&older.records()).await.unwrap();
+    assert_eq!(
+        one(&pool, "SELECT string_agg(name, ',' ORDER BY name) FROM campaigns").await,
+        "also new,new name"
+    );
+}
+
+#[tokio::test]
+async fn within_a_batch_the_last_record_of_a_key_counts() {
+    let pool = migrated("last").await;
+    let mut log = Log::new();
+    log.campaign(1, &campaign("1", "a"));
+    log.campaign(2, &campaign("1", "b"));
+    log.campaign(3, &campaign("1", "c"));
+    let written = member(&pool, &log).write(&log.records()).await.unwrap();
+    assert_eq!((written.rows, written.stored, written.superseded), (1, 1, 2));
+    assert_eq!(one(&pool, "SELECT name FROM campaigns").await, "c");
+}
+
+#[tokio::test]
+async fn a_batch_that_is_not_committed_leaves_no_trace() {
+    let pool = migrated("dropped").await;
+    let mut log = Log::new();
+    log.campaign(0, &campaign("1", "a"));
+    let mut sink = member(&pool, &log);
+    drop(sink.stage(&log.records()).await.unwrap());
+    assert_eq!(one(&pool, "SELECT count(*) FROM campaigns").await, "0");
+    assert_eq!(one(&pool, "SELECT count(*) FROM sink_offsets").await, "0");
+    assert_eq!(sink.write(&log.records()).await.unwrap().stored, 1);
+}
+
+#[tokio::test]
+async fn rows_and_offsets_land_together_when_the_connection_dies_before_the_commit() {
+    let pool = migrated("killed").await;
+    let mut log = Log::new();
+    log.campaign(0, &campaign("1", "a"));
+    let mut sink = member(&pool, &log);
+    let staged = sink.stage(&log.records()).await.unwrap();
+    let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                WHERE datname = current_database() AND state = 'idle in transaction' AND pid <> pg_backend_pid()";
+    assert_eq!(one(&pool, kill).await, "1");
+    let error = staged.commit().await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    assert_eq!(one(&pool, "SELECT count(*) FROM campaigns").await, "0");
+    assert_eq!(one(&pool, "SELECT count(*) FROM sink_offsets").await, "0");
+    assert_eq!(sink.write(&log.records()).await.unwrap().stored, 1);
+    assert_eq!(one(&pool, "SELECT next_offset FROM sink_offsets").await, "1");
+}
+
+#[tokio::test]
+async fn a_member_that_has_been_replaced_is_fenced_and_writes_nothing() {
+    let pool = migrated("fenced").await;
+    let mut log = Log::new();
+    for n in 0..4 {
+        log.campaign(n, &campaign("1", "from the new member"));
+    }
+    let mut old_log = Log::new();
+    for n in 0..8 {
+        old_log.campaign(n, &campaign("1", "from the old member"));
+    }
+    let (mut old, mut new) = (member(&pool, &log), member(&pool, &log));
+    assert!(old.positions().await.unwrap().is_empty());
+    new.write(&log.records()).await.unwrap();
+    match old.write(&old_log.records()).await.unwrap_err() {
+        SinkError::Fenced { topic, partition, expected, found } => {
+            assert_eq!((topic, partition, expected, found), ("campaigns", 0, 0, 4));
+        }
+        other => panic!("{other}"),
+    }
+    assert_eq!(one(&pool, "SELECT name FROM campaigns").await, "from the new member");
+    assert_eq!(old.positions().await.unwrap().get(&(Topic::Campaigns, 0)), Some(&4));
+    let written = old.write(&old_log.records()).await.unwrap();
+    assert_eq!((written.skipped, written.superseded, written.stored), (4, 3, 1));
+}
+
+#[tokio::test]
+async fn two_members_at_once_store_each_record_once() {
+    let pool = migrated("race").await;
+    let mut log = Log::new();
+    for n in 0..200 {
+        log.day(i64::from(n), &day("1", Day(20_000 + n), 1_000_000, 1));
+    }
+    let (mut a, mut b) = (member(&pool, &log), member(&pool, &log));
+    a.positions().await.unwrap();
+    b.positions().await.unwrap();
+    let records = log.records();
+    let (first, second) = tokio::join!(a.write(&records), b.write(&records));
+    let fenced =
+        [&first, &second].into_iter().filter(|it| matches!(it, Err(SinkError::Fenced { .. }))).count();
+    assert_eq!(fenced, 1, "{first:?} {second:?}");
+    assert_eq!(one(&pool, "SELECT count(*) FROM campaign_days").await, "200");
+}
+
+#[tokio::test]
+async fn a_tombstone_removes_its_row() {
+    let pool = migrated("tombstones").await;
+    let mut log = Log::new();
+    log.campaign(0, &campaign("1", "a"));
+    log.campaign(1, &campaign("2", "b"));
+    log.day(0, &day("1", Day(20_000), 1, 1));
+    let mut sink = member(&pool, &log);
+    sink.write(&log.records()).await.unwrap();
+    let mut gone = Log::new();
+    gone.push_bytes(Topic::Campaigns, 2, &campaign_key("1"), None);
+    gone.push_bytes(Topic::CampaignDays, 1, &format!("{}@{}", campaign_key("1"), Day(20_000)), None);
+    gone.push_bytes(Topic::Scores, 0, &campaign_key("1"), None);
+    gone.push_bytes(Topic::Leads, 0, "hubspot:1", None);
+    assert_eq!(sink.write(&gone.records()).await.unwrap().stored, 4);
+    assert_eq!(one(&pool, "SELECT string_agg(name, ',') FROM campaigns").await, "b");
+    assert_eq!(one(&pool, "SELECT count(*) FROM campaign_days").await, "0");
+}
+
+#[tokio::test]
+async fn spend_is_right_to_the_cent() {
+    let pool = migrated("cents").await;
+    let mut log = Log::new();
+    for (n, spend) in (0..).zip(spends_of_1178()) {
+        log.day(i64::from(n), &day("1178", Day(17_400 + n), spend, 1));
+    }
+    member(&pool, &log).write(&log.records()).await.unwrap();
+    assert_eq!(one(&pool, "SELECT sum(spend_micros) FROM campaign_days").await, "55662149994");
+    assert_eq!(one(&pool, "SELECT round(sum(spend), 2) FROM v_campaign_days").await, "55662.15");
+}
+
+#[tokio::test]
+async fn poison_is_set_aside_and_the_rest_lands() {
+    let pool = migrated("poison").await;
+    let mut log = Log::new();
+    log.campaign(0, &campaign("1", "older, and good"));
+    log.campaign(1, &campaign("2", "good"));
+    log.push_bytes(Topic::Campaigns, 2, "x", Some(b"not avro"));
+    log.push_bytes(Topic::Campaigns, 3, "no campaign key", None);
+    // Valid UTF-8 and a valid record, but no text of Postgres.
+    log.campaign(4, &campaign("1", "a nul \0 inside"));
+    log.campaign(5, &campaign("3", "good too"));
+    log.day(0, &day("1", Day(200_000), 1, 1));
+    let mut sink = member(&pool, &log);
+    let records = log.records();
+    let staged = sink.stage(&records).await.unwrap();
+    let found: Vec<_> = staged.written().rejected.iter().map(|it| (it.index, it.code)).collect();
+    let expected =
+        [(2, "not_framed"), (3, "malformed_key"), (4, "refused_by_postgres"), (6, "day_out_of_range")];
+    assert_eq!(found, expected);
+    let written = staged.commit().await.unwrap();
+    assert_eq!((written.rows, written.stored, written.rejected.len()), (3, 3, 4));
+    let names = one(&pool, "SELECT string_agg(name, ',' ORDER BY campaign_id) FROM campaigns").await;
+    assert_eq!(names, "older, and good,good,good too");
+    assert_eq!(
+        one(&pool, "SELECT string_agg(topic || next_offset, ',' ORDER BY topic) FROM sink_offsets").await,
+        "campaign-days1,campaigns6"
+    );
+}
+
+#[tokio::test]
+async fn a_schema_that_fits_nothing_is_fatal_and_not_a_flood_of_dead_letters() {
+    let pool = migrated("drift").await;
+    let alter = "ALTER TABLE campaign_days ADD CONSTRAINT none CHECK (false)";
+    pool.get().await.unwrap().batch_execute(alter).await.unwrap();
+    let mut log = Log::new();
+    for n in 0..600 {
+        log.day(i64::from(n), &day("1", Day(n), 1, 1));
+    }
+    let error = member(&pool, &log).write(&log.records()).await.unwrap_err();
+    assert_eq!(error.kind(), "fatal", "{error}");
+    assert_eq!(one(&pool, "SELECT count(*) FROM sink_offsets").await, "0");
+}
+
+#[tokio::test]
+async fn every_example_of_the_contracts_becomes_a_row() {
+    let pool = migrated("examples").await;
+    let log = stored_examples(&postgres::TOPICS);
+    let written = member(&pool, &log).write(&log.records()).await.unwrap();
+    assert_eq!(written.rejected, []);
+    for table in ["campaigns", "campaign_days", "scores", "leads", "recommendations", "alerts"] {
+        assert_ne!(one(&pool, &format!("SELECT count(*) FROM {table}")).await, "0", "{table}");
+    }
+    let code = "SELECT reasons->0->>'code' FROM recommendations WHERE total = 19";
+    assert_eq!(one(&pool, code).await, "VOLUME_LOW");
+    for view in ["v_campaign_days", "v_campaign_scores", "v_current_recommendations", "v_firing_alerts"] {
+        one(&pool, &format!("SELECT count(*) FROM {view}")).await;
+    }
+}
+
+#[tokio::test]
+async fn every_column_of_a_campaign_holds_its_own_field() {
+    let pool = migrated("columns").await;
+    let mut log = Log::new();
+    let mut campaign = campaign("1", "name");
+    campaign.fatigue_level = Some(FatigueLevel::High);
+    log.partition = 7;
+    log.campaign(3, &campaign);
+    member(&pool, &log).write(&log.records()).await.unwrap();
+    let row = one(&pool, "SELECT c FROM campaigns c").await;
+    let expected = "(facebook:1:1,facebook,1,1,name,ACTIVE,,50000000,,Europe/Berlin,EUR,1.5,HIGH,,\
+                    \"2026-10-01 06:00:00+00\",7,3)";
+    assert_eq!(row, expected);
+}
+
+#[tokio::test]
+async fn migrating_twice_or_from_two_processes_applies_each_migration_once() {
+    let pool = database("migrations").await;
+    let (a, b) = tokio::join!(postgres::migrate(&pool), postgres::migrate(&pool));
+    let mut counts = [a.unwrap().len(), b.unwrap().len()];
+    counts.sort_unstable();
+    assert_eq!(counts, [0, 2]);
+    assert!(postgres::migrate(&pool).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_changed_or_unknown_migration_is_refused() {
+    let pool = migrated("changed").await;
+    let client = pool.get().await.unwrap();
+    client.batch_execute("UPDATE schema_migrations SET checksum = 'x' WHERE version = 1").await.unwrap();
+    let error = postgres::migrate(&pool).await.unwrap_err();
+    assert!(error.to_string().contains("0001 (current_state) was applied with another content"), "{error}");
+    client.batch_execute("DELETE FROM schema_migrations WHERE version = 1").await.unwrap();
+    client.batch_execute("INSERT INTO schema_migrations VALUES (99, 'later', '')").await.unwrap();
+    let error = postgres::migrate(&pool).await.unwrap_err();
+    assert_eq!(error.kind(), "fatal");
+    assert!(error.to_string().contains("a newer adpulse has migrated it"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_transient_and_a_missing_database_is_not() {
+    let away = PostgresSettings::new(Secret::new("postgres://u:canary@127.0.0.1:1/x"), Tls::Disable);
+    let error = PostgresSink::connect(&away, "g", &Schemas::compiled()).await.err().unwrap();
+    assert!(error.is_transient(), "{error}");
+    assert!(!format!("{away:?} {error} {error:?}").contains("canary"));
+    let url = support::engine(Engine::Postgres, |stack| stack.postgres().unwrap().url());
+    let (server, _) = url.rsplit_once('/').unwrap();
+    let missing = PostgresSettings::new(Secret::new(format!("{server}/missing")), Tls::Disable);
+    let error = PostgresSink::connect(&missing, "g", &Schemas::compiled()).await.err().unwrap();
+    assert_eq!(error.kind(), "fatal", "{error}");
+}
+
+#[tokio::test]
+async fn encryption_is_chosen_by_the_settings_alone() {
+    let url = Secret::new("postgres://u@127.0.0.1/x?sslmode=prefer");
+    let error = postgres::pool(&PostgresSettings::new(url, Tls::Disable)).err().unwrap();
+    assert!(error.to_string().contains("choose `tls`"), "{error}");
+    // The server of the tests does not offer TLS: a connection that insists on it must fail, not fall back.
+    let url = support::engine(Engine::Postgres, |stack| stack.postgres().unwrap().url());
+    let verify = PostgresSettings::new(Secret::new(url), Tls::VerifyFull { ca_file: None });
+    assert!(postgres::ping(&postgres::pool(&verify).unwrap()).await.is_err());
+}

@@ -1,0 +1,158 @@
+//! What the tests of both stores share: real engines, started once for each test program, and a log to write records to.
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use std::sync::mpsc;
+use std::sync::{Arc, OnceLock};
+
+use devstack::{Engine, Progress, Stack, StackConfig};
+use schemas::record::{
+    Alert, Campaign, CampaignDay, CampaignScore, Cohort, DeadLetter, Figures, Lead, Origin, Recommendation,
+};
+use schemas::{CampaignKey, Day, DayKey, Micros, Schemas, TimestampMs, Topic, examples};
+use serde::{Deserialize, Serialize};
+use sink::SinkRecord;
+
+pub(crate) const ORIGIN: Origin<'static> = Origin { topic: "events", partition: 0, offset: 0 };
+
+/// The address of an engine that runs until the test program ends.
+pub(crate) fn engine(engine: Engine, address: fn(&Stack) -> String) -> String {
+    static ADDRESS: OnceLock<String> = OnceLock::new();
+    let start = || {
+        let (sender, receiver) = mpsc::channel();
+        // The stack lives on this thread until the program ends, and its processes end with the program.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let config = StackConfig { progress: Progress::Lines, ..StackConfig::default() };
+                let stack = Stack::start(config, &[engine]).await.expect("the engine starts");
+                sender.send(address(&stack)).unwrap();
+                std::future::pending::<()>().await;
+            });
+        });
+        receiver.recv().expect("the engine started")
+    };
+    ADDRESS.get_or_init(start).clone()
+}
+
+/// Records as a consumer would hand them over.
+#[derive(Clone)]
+pub(crate) struct Log {
+    pub(crate) schemas: Arc<Schemas>,
+    pub(crate) partition: i32,
+    records: Vec<(Topic, i32, i64, String, Option<Vec<u8>>)>,
+}
+
+impl Log {
+    pub(crate) fn new() -> Self {
+        Self { schemas: Schemas::compiled(), partition: 0, records: Vec::new() }
+    }
+
+    pub(crate) fn push<T: Serialize>(&mut self, topic: Topic, offset: i64, key: &str, value: &T) {
+        let mut bytes = Vec::new();
+        self.schemas.encoder(topic).encode(value, &mut bytes).unwrap();
+        self.push_bytes(topic, offset, key, Some(&bytes));
+    }
+
+    pub(crate) fn push_bytes(&mut self, topic: Topic, offset: i64, key: &str, value: Option<&[u8]>) {
+        self.records.push((topic, self.partition, offset, key.to_owned(), value.map(<[u8]>::to_vec)));
+    }
+
+    pub(crate) fn day(&mut self, offset: i64, day: &CampaignDay<'_>) {
+        let campaign_key = campaign_key(day.campaign_id);
+        let key = DayKey { campaign_key: &campaign_key, day: day.day }.to_string();
+        self.push(Topic::CampaignDays, offset, &key, day);
+    }
+
+    pub(crate) fn campaign(&mut self, offset: i64, campaign: &Campaign<'_>) {
+        self.push(Topic::Campaigns, offset, &campaign_key(campaign.campaign_id), campaign);
+    }
+
+    fn examples<T: Serialize + Deserialize<'static>>(&mut self, topic: Topic) {
+        for (offset, value) in (0..).zip(examples::of::<T>(topic)) {
+            self.push(topic, offset, &format!("hubspot:lead-{offset}"), &value);
+        }
+    }
+
+    pub(crate) fn records(&self) -> Vec<SinkRecord<'_>> {
+        self.records
+            .iter()
+            .map(|(topic, partition, offset, key, value)| SinkRecord {
+                topic: *topic,
+                partition: *partition,
+                offset: *offset,
+                key: Some(key.as_bytes()),
+                value: value.as_deref(),
+            })
+            .collect()
+    }
+}
+
+pub(crate) fn campaign_key(campaign_id: &str) -> String {
+    CampaignKey { platform: "facebook", account_id: "1", campaign_id }.to_string()
+}
+
+/// A day with a spend in micros.
+pub(crate) fn day(campaign_id: &str, day: Day, spend: i64, revision: i32) -> CampaignDay<'_> {
+    CampaignDay {
+        platform: "facebook",
+        account_id: "1",
+        campaign_id,
+        day,
+        currency: Some("USD"),
+        figures: Figures { spend_micros: Some(Micros(spend)), leads: Some(3), ..Figures::default() },
+        flags: Vec::new(),
+        cohort: Cohort::default(),
+        revision,
+        first_seen: Some(TimestampMs(1_790_834_400_000)),
+        last_seen: Some(TimestampMs(1_790_834_400_000)),
+        sources: Vec::new(),
+        origin: ORIGIN,
+    }
+}
+
+/// A campaign with a name.
+pub(crate) fn campaign<'a>(campaign_id: &'a str, name: &'a str) -> Campaign<'a> {
+    Campaign {
+        platform: "facebook",
+        account_id: "1",
+        campaign_id,
+        name: Some(name),
+        status: Some("ACTIVE"),
+        objective: None,
+        daily_budget_micros: Some(Micros(50_000_000)),
+        lifetime_budget_micros: None,
+        time_zone: Some("Europe/Berlin"),
+        currency: Some("EUR"),
+        frequency_7d: Some(1.5),
+        fatigue_level: None,
+        fatigue_at: None,
+        observed_at: Some(TimestampMs(1_790_834_400_000)),
+        origin: ORIGIN,
+    }
+}
+
+/// Spends of a campaign over 60 days that add up to 55,662.149994, and to 55,662.15 in cents.
+pub(crate) fn spends_of_1178() -> Vec<i64> {
+    const TOTAL: i64 = 55_662_149_994;
+    let mut spends: Vec<i64> = (0..59).map(|n| 900_000_001 + n * 1_234_567).collect();
+    spends.push(TOTAL - spends.iter().sum::<i64>());
+    spends
+}
+
+/// Every example of the contracts that the stores hold, as one batch.
+pub(crate) fn stored_examples(topics: &[Topic]) -> Log {
+    let mut log = Log::new();
+    for topic in topics {
+        match topic {
+            Topic::Campaigns => log.examples::<Campaign<'static>>(*topic),
+            Topic::CampaignDays => log.examples::<CampaignDay<'static>>(*topic),
+            Topic::Scores => log.examples::<CampaignScore<'static>>(*topic),
+            Topic::Leads => log.examples::<Lead<'static>>(*topic),
+            Topic::Recommendations => log.examples::<Recommendation<'static>>(*topic),
+            Topic::Alerts => log.examples::<Alert<'static>>(*topic),
+            Topic::DeadLetters => log.examples::<DeadLetter<'static>>(*topic),
+            other => panic!("{other:?} is not stored"),
+        }
+    }
+    log
+}
