@@ -8,6 +8,17 @@
 //! calls it and commits what was sent only when `send` came to its end.
 
 mod options;
+mod text;
+mod record;
+mod number;
+mod date;
+mod profile;
+mod header;
+mod dialect;
+mod layout;
+mod row;
+mod pass;
+mod keys;
 mod plan;
 mod send;
 mod summary;
