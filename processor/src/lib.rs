@@ -6,11 +6,16 @@
 //! role, told everything it knows: records, positions, time. Nothing here does I/O, reads a clock, draws a random
 //! number or iterates in hash order, so one log always gives the same bytes.
 
-mod normalize;
-mod outcome;
 mod policy;
-mod recommendation;
+mod outcome;
+mod calendar;
+mod index;
+mod event;
+mod quality;
+mod leads;
+mod normalize;
 pub mod score;
+mod recommendation;
 mod scorer;
 
 pub use normalize::{NormalizeOutput, Normalizer};

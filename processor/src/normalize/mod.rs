@@ -1,18 +1,48 @@
-//! skeleton
+//! From raw records to validated facts: the pipeline of the `normalize` role, and the leads it keeps.
+//!
+//! In this order: parse, or reject; mark what is missing INCOMPLETE and what cannot be OUTLIER, and let it flow on;
+//! attribute leads to campaigns, holding those whose campaign is not known. Each record has exactly one [`Outcome`].
+//! All state is in the [`Lead`] records written, so restoring them is all a restart needs. Changes of an open
+//! transaction are undone by [`Normalizer::abort`] from the previous state of each lead it touched.
+//!
+//! What it does not do: merge figures or notice repeated ones, which needs the campaign's days and is
+//! [`crate::Scorer`]'s.
+
+mod facts;
+mod leads;
+
 use std::sync::Arc;
 
-use schemas::record::{Event, Lead, Origin, RawEvent};
+use schemas::record::{Event, EventBody, Lead, Origin, QualityFlag, RawEvent, RawKind, Tick};
 
+use crate::index::KeyIndex;
+use crate::leads::LeadState;
 use crate::{Outcome, Policy, Rejection};
 
 /// The state of one partition of `normalize`: its leads.
-pub struct Normalizer {}
+pub struct Normalizer {
+    policy: Arc<Policy>,
+    index: KeyIndex,
+    leads: Vec<Known>,
+    waiting: usize,
+    /// What the open transaction changed: the lead, and what it was before; newest last.
+    journal: Vec<(u32, Option<LeadState>)>,
+    /// Reused for the keys of campaigns.
+    campaign_key: String,
+}
+
+/// A lead under its key. A key once seen keeps its place; without a state it counts as unknown.
+struct Known {
+    key: Box<str>,
+    state: Option<LeadState>,
+}
 
 /// Where [`Normalizer::apply`] puts what it makes of a record.
 pub trait NormalizeOutput {
     /// Why writing failed.
     type Error;
-    /// A fact for `events`, keyed by campaign; without a key it is a tick, which stays in the partition it was read from.
+    /// A fact for `events`, keyed by campaign; without a key it is a tick, which stays in the partition it was read
+    /// from.
     ///
     /// # Errors
     /// The writer's own; [`Normalizer::apply`] passes them on.
@@ -29,33 +59,144 @@ pub trait NormalizeOutput {
     fn reject(&mut self, rejection: &Rejection) -> Result<(), Self::Error>;
 }
 
+/// Why a record was not used: it cannot be, or what it led to could not be written.
+enum Refusal<E> {
+    Rejected(Rejection),
+    Output(E),
+}
+
+impl<E> From<Rejection> for Refusal<E> {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
 impl Normalizer {
     /// An empty partition.
     #[must_use]
-    pub fn new(_policy: Arc<Policy>) -> Self {
-        Self {}
+    pub fn new(policy: Arc<Policy>) -> Self {
+        Self {
+            policy,
+            index: KeyIndex::default(),
+            leads: Vec::new(),
+            waiting: 0,
+            journal: Vec::new(),
+            campaign_key: String::new(),
+        }
     }
+
     /// Takes a record of `leads` from before; `None` is a tombstone.
-    pub fn restore(&mut self, _lead_key: &str, _lead: Option<&Lead<'_>>) {}
+    pub fn restore(&mut self, lead_key: &str, lead: Option<&Lead<'_>>) {
+        match (lead, self.position(lead_key)) {
+            (None, None) => {}
+            (lead, position) => {
+                let position = position.unwrap_or_else(|| self.add(lead_key));
+                self.set(position, lead.map(LeadState::from));
+            }
+        }
+    }
+
     /// Reads one raw record found at `at` and writes what it makes of it.
     ///
     /// # Errors
     /// Only what the output returns. The transaction must then be aborted.
     pub fn apply<O: NormalizeOutput>(
         &mut self,
-        _raw: &RawEvent<'_>,
-        _at: &Origin<'_>,
-        _out: &mut O,
+        raw: &RawEvent<'_>,
+        at: &Origin<'_>,
+        out: &mut O,
     ) -> Result<Outcome, O::Error> {
-        Ok(Outcome::Accepted)
+        match self.dispatch(raw, at, out) {
+            Ok(outcome) => Ok(outcome),
+            Err(Refusal::Output(error)) => Err(error),
+            Err(Refusal::Rejected(rejection)) => {
+                out.reject(&rejection)?;
+                Ok(Outcome::Rejected)
+            }
+        }
     }
+
+    fn dispatch<O: NormalizeOutput>(
+        &mut self,
+        raw: &RawEvent<'_>,
+        at: &Origin<'_>,
+        out: &mut O,
+    ) -> Result<Outcome, Refusal<O::Error>> {
+        if raw.kind != RawKind::Tick && (raw.platform.is_empty() || raw.account_id.is_empty()) {
+            return Err(Rejection::new("FIELD_MISSING", "the record names no platform and account").into());
+        }
+        match raw.kind {
+            RawKind::Metrics => self.metrics(raw, at, out),
+            RawKind::Campaign => self.campaign(raw, at, out),
+            RawKind::Fatigue => self.fatigue(raw, at, out),
+            RawKind::Lead => self.lead(raw, at, out),
+            // Time zone and currency travel on every record, so the account's own record needs no fact of its own.
+            RawKind::Account => match serde_json::from_slice::<serde::de::IgnoredAny>(raw.payload) {
+                Ok(_) => Ok(Outcome::Accepted),
+                Err(e) => {
+                    Err(Rejection::new("PAYLOAD_NOT_JSON", format!("the account is not JSON: {e}")).into())
+                }
+            },
+            RawKind::Tick => {
+                let event = Event {
+                    observed_at: raw.observed_at,
+                    origin: *at,
+                    flags: Vec::new(),
+                    body: EventBody::Tick(Tick {}),
+                };
+                out.event(None, &event).map_err(Refusal::Output)?;
+                Ok(Outcome::Accepted)
+            }
+        }
+    }
+
     /// The open transaction is committed; what it changed stays.
-    pub fn commit(&mut self) {}
+    pub fn commit(&mut self) {
+        self.journal.clear();
+    }
+
     /// The open transaction is aborted; the state is exactly that of the last commit.
-    pub fn abort(&mut self) {}
-    /// Leads known, and of them those without a campaign.
+    pub fn abort(&mut self) {
+        while let Some((position, before)) = self.journal.pop() {
+            self.set(position, before);
+        }
+    }
+
+    /// Leads known, and of them those that wait for their campaign.
     #[must_use]
     pub fn lead_counts(&self) -> (usize, usize) {
-        (0, 0)
+        (self.leads.iter().filter(|known| known.state.is_some()).count(), self.waiting)
+    }
+
+    fn position(&self, lead_key: &str) -> Option<u32> {
+        self.index.get(lead_key, |position| &self.leads[position as usize].key)
+    }
+
+    fn add(&mut self, lead_key: &str) -> u32 {
+        let position = u32::try_from(self.leads.len()).expect("memory ends before four billion leads");
+        self.leads.push(Known { key: lead_key.into(), state: None });
+        self.index.insert(lead_key, position);
+        position
+    }
+
+    /// Replaces a state and keeps the count of waiting leads.
+    fn set(&mut self, position: u32, state: Option<LeadState>) -> Option<LeadState> {
+        let waits =
+            |state: &Option<LeadState>| state.as_ref().is_some_and(|lead| lead.attribution().is_none());
+        let before = std::mem::replace(&mut self.leads[position as usize].state, state);
+        self.waiting += usize::from(waits(&self.leads[position as usize].state));
+        self.waiting -= usize::from(waits(&before));
+        before
+    }
+}
+
+/// The outcome of a fact that flows on with its flags.
+pub(crate) fn flagged(flags: &[QualityFlag]) -> Outcome {
+    if flags.contains(&QualityFlag::Outlier) {
+        Outcome::Outlier
+    } else if flags.contains(&QualityFlag::Incomplete) {
+        Outcome::Incomplete
+    } else {
+        Outcome::Accepted
     }
 }

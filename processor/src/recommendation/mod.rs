@@ -54,8 +54,7 @@ pub(crate) fn is_announced(score: &Score, announced: Option<Action>, policy: &Sc
     }
 }
 
-/// How far the total lies inside its band, from the edge it was crossed at or the nearer one. The outer ends of the
-/// scale are no edges.
+/// How far the total lies inside its band, from the nearer edge. The outer ends of the scale are no edges.
 fn inside_by(score: &Score, policy: &ScorePolicy) -> f64 {
     let (lower, upper) = match score.recommendation {
         Action::IncreaseBudget => (Some(policy.band_increase), None),

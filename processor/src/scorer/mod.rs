@@ -1,14 +1,77 @@
-//! skeleton
+//! From facts to days, scores and announcements: the state of one partition of the `score` role.
+//!
+//! [`Scorer::apply`] takes events, [`Scorer::flush`] writes once per transaction what they changed, and
+//! [`Scorer::commit`] or [`Scorer::abort`] ends it. All state is in the records written: restored in any order from
+//! `campaigns`, `campaign-days`, `scores` and `watermarks`, a partition goes on as if it had never stopped.
+//!
+//! **Facts replace.** A fact says what is true of a campaign, day and source as of a batch; see `batches.rs` for which
+//! batch stands. A newer batch with the same figures renews the stamp and the freshness, not the revision.
+//! Revision, first sight and cause tell the history of this log; everything else is the same for any order and any
+//! repetition of the facts. For a day the first source by precedence that has a complete batch counts as a whole.
+//!
+//! **Time is an event.** Log time is the largest `observed_at` seen in the partition. A campaign is scored on the day
+//! it then is in its time zone: that of the campaign, else of the policy, else UTC. A tick rescores those campaigns
+//! whose day has changed since they were last published, or whose figures have since become older than the policy's
+//! two limits. Facts about days beyond the horizon are stale, and a tick forgets such days.
+//!
+//! **Nothing new, nothing written.** A score is written when anything in it but its moment and cause has changed.
+
+mod apply;
+mod batches;
+mod campaign;
+mod content;
+mod day;
+mod figures;
+mod flush;
+mod journal;
+mod restore;
+
 use std::sync::Arc;
 
-use schemas::record::{
-    Alert, Campaign, CampaignDay, CampaignScore, Event, Origin, Recommendation, Watermark,
-};
+use schemas::record::{Alert, Campaign, CampaignDay, CampaignScore, Origin, Recommendation, Watermark};
+use schemas::{Day, TimestampMs};
 
-use crate::{Outcome, Policy, Rejection};
+use crate::index::KeyIndex;
+use crate::{Outcome, Policy, Rejection, calendar, index};
+use campaign::CampaignState;
+use journal::{Cause, Journal, TouchedCampaign};
+
+pub use restore::RestoreError;
 
 /// The state of one partition of `score`: its campaigns.
-pub struct Scorer {}
+pub struct Scorer {
+    policy: Arc<Policy>,
+    partition: i32,
+    index: KeyIndex,
+    campaigns: Vec<CampaignState>,
+    clock: Clock,
+    /// The clock as of the last commit.
+    committed: Clock,
+    journal: Journal,
+    /// The last tick of the open transaction.
+    tick: Option<Cause>,
+    /// Topic names met, by number.
+    topics: Vec<Box<str>>,
+    names: BatchNames,
+}
+
+/// Log time, and the record that carried it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Clock {
+    log_time: Option<TimestampMs>,
+    cause: Cause,
+    /// Days before this one are beyond the horizon.
+    oldest: Option<Day>,
+}
+
+/// Shares the text of batch ids, most of which name many days.
+#[derive(Debug, Default)]
+struct BatchNames {
+    recent: Vec<Option<Arc<str>>>,
+}
+
+/// How many batch ids are remembered; more batches than this are rarely under way at once.
+const BATCH_NAMES: usize = 256;
 
 /// What became of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,21 +80,6 @@ pub struct Applied {
     pub outcome: Outcome,
     /// Why it was refused; present exactly when the outcome is [`Outcome::Rejected`].
     pub rejection: Option<Rejection>,
-}
-
-/// Why a record of the state's own topics cannot be taken.
-#[derive(Debug, thiserror::Error)]
-pub enum RestoreError {
-    /// The key is not one that this role writes.
-    #[error(
-        "the key {key:?} of the topic {topic} is not one that the score role writes; was the topic written to by something else?"
-    )]
-    Key {
-        /// Topic without prefix.
-        topic: &'static str,
-        /// The key.
-        key: String,
-    },
 }
 
 /// Where [`Scorer::flush`] puts the records of a transaction. Every key is the record's key; all go to the partition
@@ -74,69 +122,160 @@ pub trait ScoreOutput {
 impl Scorer {
     /// An empty partition.
     #[must_use]
-    pub fn new(_policy: Arc<Policy>, _partition: i32) -> Self {
-        Self {}
+    pub fn new(policy: Arc<Policy>, partition: i32) -> Self {
+        Self {
+            policy,
+            partition,
+            index: KeyIndex::default(),
+            campaigns: Vec::new(),
+            clock: Clock::default(),
+            committed: Clock::default(),
+            journal: Journal::new(),
+            tick: None,
+            topics: Vec::new(),
+            names: BatchNames::default(),
+        }
     }
-    /// Takes a record of `campaigns`; `None` is a tombstone.
-    ///
-    /// # Errors
-    /// When the key is not a campaign key.
-    pub fn restore_campaign(
-        &mut self,
-        _key: &str,
-        _record: Option<&Campaign<'_>>,
-    ) -> Result<(), RestoreError> {
-        Ok(())
-    }
-    /// Takes a record of `campaign-days`; `None` is a tombstone.
-    ///
-    /// # Errors
-    /// When the key is not that of a campaign's day.
-    pub fn restore_day(&mut self, _key: &str, _record: Option<&CampaignDay<'_>>) -> Result<(), RestoreError> {
-        Ok(())
-    }
-    /// Takes a record of `scores`; `None` is a tombstone.
-    ///
-    /// # Errors
-    /// When the key is not a campaign key.
-    pub fn restore_score(
-        &mut self,
-        _key: &str,
-        _record: Option<&CampaignScore<'_>>,
-    ) -> Result<(), RestoreError> {
-        Ok(())
-    }
-    /// Takes a record of `watermarks`; those of other partitions are passed over.
-    ///
-    /// # Errors
-    /// When the key is not a watermark's.
-    pub fn restore_watermark(
-        &mut self,
-        _key: &str,
-        _record: Option<&Watermark<'_>>,
-    ) -> Result<(), RestoreError> {
-        Ok(())
-    }
-    /// Takes one event read at `at`. Nothing is written before [`Scorer::flush`].
-    #[must_use]
-    pub fn apply(&mut self, _campaign_key: Option<&str>, _event: &Event<'_>, _at: &Origin<'_>) -> Applied {
-        Applied { outcome: Outcome::Accepted, rejection: None }
-    }
-    /// Writes what the open transaction changed, in the order of first touch. Once per transaction, before
-    /// [`Scorer::commit`].
-    ///
-    /// # Errors
-    /// Only what the output returns. The transaction must then be aborted.
-    pub fn flush<O: ScoreOutput>(&mut self, _out: &mut O) -> Result<(), O::Error> {
-        Ok(())
-    }
+
     /// The open transaction is committed; what it changed stays.
-    pub fn commit(&mut self) {}
+    pub fn commit(&mut self) {
+        self.journal.close();
+        self.committed = self.clock;
+        self.tick = None;
+    }
+
     /// The open transaction is aborted; the state is exactly that of the last commit.
-    pub fn abort(&mut self) {}
+    pub fn abort(&mut self) {
+        for touched in std::mem::take(&mut self.journal.days).into_iter().rev() {
+            let campaign = &mut self.campaigns[touched.position as usize];
+            match (campaign.find(touched.day), touched.before) {
+                (Ok(at), Some(before)) => campaign.days[at] = before,
+                (Err(at), Some(before)) => campaign.days.insert(at, before),
+                (Ok(at), None) => {
+                    campaign.days.remove(at);
+                }
+                (Err(_), None) => {}
+            }
+        }
+        for touched in std::mem::take(&mut self.journal.campaigns).into_iter().rev() {
+            match touched.before {
+                Some(before) => {
+                    let campaign = &mut self.campaigns[touched.position as usize];
+                    campaign.core = before;
+                    campaign.touch = 0;
+                }
+                None => {
+                    // The transaction's new campaigns are the last of the slab, the newest last.
+                    if let Some(campaign) = self.campaigns.pop() {
+                        self.index.remove(&campaign.key, touched.position);
+                    }
+                }
+            }
+        }
+        self.journal.close();
+        self.clock = self.committed;
+        self.tick = None;
+    }
+
     /// Campaigns known.
     #[must_use]
     pub fn campaign_count(&self) -> usize {
-        0
+        self.campaigns.len()
+    }
+
+    /// Largest `observed_at` seen in the partition; absent while nothing was.
+    #[must_use]
+    pub fn log_time(&self) -> Option<TimestampMs> {
+        self.clock.log_time
+    }
+
+    /// About how many bytes the campaigns take.
+    #[must_use]
+    pub fn state_bytes(&self) -> usize {
+        self.campaigns.iter().map(CampaignState::bytes).sum()
+    }
+
+    fn position(&self, key: &str) -> Option<u32> {
+        self.index.get(key, |position| &self.campaigns[position as usize].key)
+    }
+
+    /// The campaign of a key, made if it is new. `None` when the key is not a campaign key.
+    fn position_or_new(&mut self, key: &str) -> Option<(u32, bool)> {
+        if let Some(position) = self.position(key) {
+            return Some((position, false));
+        }
+        let campaign = CampaignState::new(key, &self.policy)?;
+        let position =
+            u32::try_from(self.campaigns.len()).expect("memory ends before four billion campaigns");
+        self.campaigns.push(campaign);
+        self.index.insert(key, position);
+        Some((position, true))
+    }
+
+    /// Keeps the campaign as it is now, unless the transaction touched it before.
+    fn touch(&mut self, position: u32, created: bool, cause: Cause) {
+        let campaign = &mut self.campaigns[position as usize];
+        if let Some(entry) = self.journal.campaign(campaign.touch) {
+            entry.cause = cause;
+            return;
+        }
+        let before = (!created).then(|| campaign.core.clone());
+        campaign.touch = self.journal.enter_campaign(TouchedCampaign { position, before, cause });
+    }
+
+    fn advance(&mut self, to: TimestampMs, cause: Cause) {
+        if self.clock.log_time.is_none_or(|now| to > now) {
+            let is_new_day = self.clock.log_time.is_none_or(|now| now.day_utc() != to.day_utc());
+            self.clock.log_time = Some(to);
+            self.clock.cause = cause;
+            if is_new_day {
+                self.clock.oldest =
+                    Some(calendar::months_before(to.day_utc(), self.policy.facts.horizon_months));
+            }
+        }
+    }
+
+    fn cause(&mut self, at: &Origin<'_>) -> Cause {
+        let known = self.topics.iter().position(|topic| **topic == *at.topic);
+        let number = known.unwrap_or_else(|| {
+            self.topics.push(at.topic.into());
+            self.topics.len() - 1
+        });
+        let topic = u32::try_from(number).expect("a role reads few topics");
+        Cause { topic, partition: at.partition, offset: at.offset }
+    }
+
+    fn origin(&self, cause: Cause) -> Origin<'_> {
+        let topic = self.topics.get(cause.topic as usize).map_or("", |topic| topic);
+        Origin { topic, partition: cause.partition, offset: cause.offset }
+    }
+
+    fn watermark_key(&self) -> String {
+        format!("score/{}", self.partition)
+    }
+}
+
+impl BatchNames {
+    fn share(&mut self, batch_id: &str) -> Arc<str> {
+        if self.recent.is_empty() {
+            self.recent.resize(BATCH_NAMES, None);
+        }
+        let slot = &mut self.recent[index::hash(batch_id.as_bytes()) as usize % BATCH_NAMES];
+        match slot {
+            Some(known) if **known == *batch_id => Arc::clone(known),
+            slot => Arc::clone(slot.insert(batch_id.into())),
+        }
+    }
+}
+
+impl Applied {
+    fn rejected(rejection: Rejection) -> Self {
+        Self { outcome: Outcome::Rejected, rejection: Some(rejection) }
+    }
+}
+
+impl From<Outcome> for Applied {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, rejection: None }
     }
 }

@@ -1,0 +1,72 @@
+//! Calendar arithmetic: the day of a moment in a time zone, and days some months back. It knows no clock.
+
+use chrono::{DateTime, Offset as _, TimeZone as _};
+use chrono_tz::Tz;
+use schemas::{Day, TimestampMs};
+
+/// The day of a moment in a time zone; in UTC for moments that no calendar has.
+pub(crate) fn day_in(zone: Tz, moment: TimestampMs) -> Day {
+    let Some(utc) = DateTime::from_timestamp_millis(moment.0) else { return moment.day_utc() };
+    let offset = zone.offset_from_utc_datetime(&utc.naive_utc()).fix().local_minus_utc();
+    TimestampMs(moment.0 + i64::from(offset) * 1_000).day_utc()
+}
+
+/// The same day of the month so many months earlier, or the last day of that month if it is shorter.
+pub(crate) fn months_before(day: Day, months: u16) -> Day {
+    let (year, month, day_of_month) = day.ymd();
+    let counted = i64::from(year) * 12 + i64::from(month) - 1 - i64::from(months);
+    let year = i32::try_from(counted.div_euclid(12)).unwrap_or(0);
+    let month = u32::try_from(counted.rem_euclid(12)).unwrap_or(0) + 1;
+    (28..=day_of_month)
+        .rev()
+        .chain([day_of_month.min(28)])
+        .find_map(|d| Day::from_ymd(year, month, d))
+        .unwrap_or(Day(i32::MIN))
+}
+
+/// Reads a moment with its offset, `2026-03-12T15:02:47-0700` as Meta writes it or RFC 3339.
+pub(crate) fn parse_moment(text: &str) -> Option<TimestampMs> {
+    let read = DateTime::parse_from_rfc3339(text)
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"));
+    read.ok().map(|moment| TimestampMs(moment.timestamp_millis()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        Day::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_day_of_a_moment_is_that_of_the_zone_also_across_daylight_saving_and_the_date_line() {
+        let at = |text| parse_moment(text).unwrap();
+        assert_eq!(day_in(Tz::America__New_York, at("2026-03-08T04:59:59Z")), day("2026-03-07"));
+        assert_eq!(day_in(Tz::America__New_York, at("2026-03-09T03:59:59Z")), day("2026-03-08"));
+        assert_eq!(day_in(Tz::America__New_York, at("2026-03-09T04:00:00Z")), day("2026-03-09"));
+        assert_eq!(day_in(Tz::Pacific__Kiritimati, at("2026-02-28T10:00:00Z")), day("2026-03-01"));
+        assert_eq!(day_in(Tz::Pacific__Pago_Pago, at("2028-03-01T10:59:59Z")), day("2028-02-29"));
+        // Samoa had no 30 December 2011.
+        assert_eq!(day_in(Tz::Pacific__Apia, at("2011-12-30T09:59:59Z")), day("2011-12-29"));
+        assert_eq!(day_in(Tz::Pacific__Apia, at("2011-12-30T10:00:00Z")), day("2011-12-31"));
+        assert_eq!(day_in(Tz::UTC, TimestampMs(i64::MAX)), Day(i32::MAX));
+    }
+
+    #[test]
+    fn months_back_end_with_the_month() {
+        assert_eq!(months_before(day("2026-11-22"), 37), day("2023-10-22"));
+        assert_eq!(months_before(day("2028-03-31"), 1), day("2028-02-29"));
+        assert_eq!(months_before(day("2026-01-05"), 1), day("2025-12-05"));
+        assert_eq!(months_before(day("0001-01-05"), 1_200), Day(i32::MIN));
+    }
+
+    #[test]
+    fn moments_are_read_with_and_without_a_colon_in_the_offset() {
+        let moment = Some(TimestampMs(1_773_352_967_000));
+        assert_eq!(parse_moment("2026-03-12T15:02:47-0700"), moment);
+        assert_eq!(parse_moment("2026-03-12T22:02:47Z"), moment);
+        assert_eq!(parse_moment("2026-03-12T15:02:47"), None);
+        assert_eq!(parse_moment("1773352967"), None);
+    }
+}
