@@ -56,7 +56,14 @@ async fn main() {
 /// offsets. What Postgres itself can do with this table.
 async fn raw_postgres(pool: &Pool, rows: usize, batch: usize) {
     let client = pool.get().await.unwrap();
-    client.batch_execute("CREATE TABLE raw (LIKE campaign_days INCLUDING ALL)").await.unwrap();
+    client
+        .batch_execute(
+            "CREATE TABLE raw (LIKE campaign_days INCLUDING ALL);
+             CREATE INDEX ON campaign_days (source_offset);
+             ANALYZE campaign_days",
+        )
+        .await
+        .unwrap();
     let columns: String = client
         .query_one(
             "SELECT string_agg(format('%I = excluded.%I', column_name, column_name), ', ')
@@ -74,8 +81,8 @@ async fn raw_postgres(pool: &Pool, rows: usize, batch: usize) {
                 .batch_execute(&format!(
                     "BEGIN;
                      INSERT INTO raw AS stored
-                     SELECT * FROM campaign_days WHERE source_offset % {rows} >= {from}
-                         AND source_offset % {rows} < {from} + {batch}
+                     SELECT * FROM campaign_days WHERE source_offset >= {rows} + {from}
+                         AND source_offset < {rows} + {from} + {batch}
                      ON CONFLICT (campaign_key, day) DO UPDATE SET {columns};
                      COMMIT"
                 ))

@@ -1,4 +1,5 @@
 //! The Postgres sink on a real server: rows and offsets land together, once, and never backwards.
+#![allow(clippy::unwrap_used, reason = "a test that cannot prepare its ground fails")]
 
 mod support;
 

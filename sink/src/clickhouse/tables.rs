@@ -1,7 +1,8 @@
 //! The tables: how a fact becomes a row of each.
 
 use schemas::record::{
-    Alert, Campaign, CampaignDay, CampaignScore, DeadLetter, Lead, Reason, Recommendation,
+    Action, Alert, Campaign, CampaignDay, CampaignScore, DeadLetter, FatigueLevel, Guard, Lead, Reason,
+    Recommendation,
 };
 use schemas::{Day, Micros, TimestampMs};
 use serde_bytes::Bytes;
@@ -69,7 +70,7 @@ fn campaign<'r>(at: &'r At<Keyed<CampaignParts<'_>, Campaign<'_>>>) -> CampaignR
         time_zone: campaign.time_zone,
         currency: campaign.currency,
         frequency_7d: campaign.frequency_7d,
-        fatigue_level: campaign.fatigue_level.map(|level| level.symbol()),
+        fatigue_level: campaign.fatigue_level.map(FatigueLevel::symbol),
         fatigue_at: ms(campaign.fatigue_at),
         observed_at: ms(campaign.observed_at),
         _deleted: 0,
@@ -161,7 +162,7 @@ fn score<'r>(at: &'r At<CampaignScore<'_>>) -> ScoreRow<'r> {
         recommendation: score.recommendation.symbol(),
         confidence: score.confidence,
         actionable: score.actionable,
-        guard: score.guard.map(|guard| guard.symbol()),
+        guard: score.guard.map(Guard::symbol),
         reasons: reasons(&score.reasons),
         window_spend: window.spend_micros.0,
         window_impressions: window.impressions,
@@ -198,10 +199,10 @@ fn recommendation<'r>(at: &'r At<Recommendation<'_>>) -> RecommendationRow<'r> {
         engagement: it.parts.engagement,
         total: it.total,
         action: it.action.symbol(),
-        previous_action: it.previous_action.map(|action| action.symbol()),
+        previous_action: it.previous_action.map(Action::symbol),
         confidence: it.confidence,
         actionable: it.actionable,
-        guard: it.guard.map(|guard| guard.symbol()),
+        guard: it.guard.map(Guard::symbol),
         reasons: reasons(&it.reasons),
         policy_version: it.policy_version,
         announced_at: it.announced_at.0,

@@ -9,6 +9,7 @@ mod connect;
 mod failure;
 mod isolate;
 mod migrate;
+mod offsets;
 mod param;
 mod rows;
 mod settings;
@@ -88,7 +89,7 @@ impl PostgresSink {
     /// # Errors
     /// As [`PostgresSink::ping`].
     pub async fn positions(&mut self) -> Result<Positions, SinkError> {
-        let found = stage::read_positions(&self.pool, &self.group).await?;
+        let found = offsets::read_positions(&self.pool, &self.group).await?;
         self.positions = Some(found.clone());
         Ok(found)
     }

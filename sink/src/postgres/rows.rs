@@ -47,7 +47,10 @@ pub(super) fn rows(mut facts: Facts<'_>) -> (Rows<'_>, u64) {
     (rows, superseded)
 }
 
-fn split<K, V>(rows: Vec<At<Keyed<K, V>>>) -> (Vec<At<(K, V)>>, Vec<At<K>>) {
+/// Rows that are there, and keys that are gone.
+type Split<K, V> = (Vec<At<(K, V)>>, Vec<At<K>>);
+
+fn split<K, V>(rows: Vec<At<Keyed<K, V>>>) -> Split<K, V> {
     let (mut there, mut gone) = (Vec::with_capacity(rows.len()), Vec::new());
     for At { index, partition, offset, value: Keyed { key, value } } in rows {
         match value {

@@ -4,14 +4,13 @@
 //! has written anything. A value that the server refuses undoes the attempt; the rows it came from are found
 //! (`isolate`), left out, and the batch is attempted again.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use deadpool_postgres::{Object, Pool};
-use schemas::Topic;
 
 use super::failure::{Class, class, failed, unavailable};
 use super::isolate::{refused_rows, run};
+use super::offsets::{Advance, Refusal, advance, plan};
 use super::rows::{Rows, rows};
 use super::{Positions, PostgresSink, STORE, TOPICS, tables};
 use crate::batch::{Selection, decode};
@@ -22,14 +21,6 @@ const WRITING: &str = "write a batch";
 const RACES_MAX: usize = 5;
 /// Attempts that find further refused rows, before the batch is taken for a defect of the schema.
 const ISOLATIONS_MAX: usize = 8;
-
-/// Where a partition stood and where the batch takes it.
-pub(super) struct Advance {
-    topic: Topic,
-    partition: i32,
-    expected: i64,
-    next: i64,
-}
 
 /// A batch that is written and not committed. Dropping it undoes the batch.
 pub struct Staged<'s> {
@@ -186,27 +177,6 @@ pub(super) async fn stage<'s>(
     })
 }
 
-/// How the positions move, and which records lie before them.
-fn plan(batch: &[SinkRecord<'_>], known: &Positions) -> (Vec<Advance>, BTreeSet<usize>) {
-    let mut ends = BTreeMap::new();
-    let mut stored = BTreeSet::new();
-    for (index, record) in batch.iter().enumerate() {
-        let expected = known.get(&(record.topic, record.partition)).copied().unwrap_or(0);
-        if record.offset < expected {
-            stored.insert(index);
-            continue;
-        }
-        let next = record.offset.saturating_add(1);
-        let end: &mut (i64, i64) = ends.entry((record.topic, record.partition)).or_insert((expected, next));
-        end.1 = end.1.max(next);
-    }
-    let advances = ends
-        .into_iter()
-        .map(|((topic, partition), (expected, next))| Advance { topic, partition, expected, next })
-        .collect();
-    (advances, stored)
-}
-
 async fn attempt(
     pool: &Pool,
     group: &str,
@@ -240,67 +210,6 @@ async fn attempt(
         Class::LostRace => Ok(Attempt::LostRace(failed(WRITING, &error))),
         Class::Transient | Class::Fatal => Err(failed(WRITING, &error)),
     }
-}
-
-enum Refusal {
-    Fenced(SinkError),
-    Database(tokio_postgres::Error),
-}
-
-impl From<tokio_postgres::Error> for Refusal {
-    fn from(error: tokio_postgres::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-/// Moves the positions, each from the value last seen.
-async fn advance(open: &Open, group: &str, advances: &[Advance]) -> Result<(), Refusal> {
-    let topics: Vec<&str> = advances.iter().map(|advance| advance.topic.name()).collect();
-    let partitions: Vec<i32> = advances.iter().map(|advance| advance.partition).collect();
-    let expected: Vec<i64> = advances.iter().map(|advance| advance.expected).collect();
-    let next: Vec<i64> = advances.iter().map(|advance| advance.next).collect();
-    let client = open.client();
-    if expected.contains(&0) {
-        let add = client.prepare_cached(include_str!("sql/add_offsets.sql")).await?;
-        client.execute(&add, &[&group, &topics, &partitions]).await?;
-    }
-    let advance = client.prepare_cached(include_str!("sql/advance_offsets.sql")).await?;
-    let moved = client.execute(&advance, &[&group, &topics, &partitions, &expected, &next]).await?;
-    if moved == advances.len() as u64 {
-        return Ok(());
-    }
-    // Seen through the statement's own eyes: the other transaction has ended, or the update would still wait.
-    let select = client.prepare_cached(include_str!("sql/read_offsets.sql")).await?;
-    let stored = positions_of(&client.query(&select, &[&group]).await?);
-    for advance in advances {
-        let found = stored.get(&(advance.topic, advance.partition)).copied().unwrap_or(0);
-        if found != advance.expected && found != advance.next {
-            let fenced = SinkError::fenced(advance.topic, advance.partition, advance.expected, found);
-            return Err(Refusal::Fenced(fenced));
-        }
-    }
-    let first = &advances[0];
-    Err(Refusal::Fenced(SinkError::fenced(first.topic, first.partition, first.expected, first.next)))
-}
-
-pub(super) async fn read_positions(pool: &Pool, group: &str) -> Result<Positions, SinkError> {
-    const ACTION: &str = "read the stored positions";
-    let client = pool.get().await.map_err(|error| unavailable(ACTION, error))?;
-    let failed = |error| failed(ACTION, &error);
-    let select = client.prepare_cached(include_str!("sql/read_offsets.sql")).await.map_err(failed)?;
-    Ok(positions_of(&client.query(&select, &[&group]).await.map_err(failed)?))
-}
-
-fn positions_of(rows: &[tokio_postgres::Row]) -> Positions {
-    let mut found = Positions::new();
-    for row in rows {
-        let name: &str = row.get(0);
-        // A topic of another version of adpulse is none of ours.
-        if let Some(topic) = TOPICS.into_iter().find(|topic| topic.name() == name) {
-            found.insert((topic, row.get(1)), row.get(2));
-        }
-    }
-    found
 }
 
 async fn write_all(open: &Open, rows: &Rows<'_>) -> Result<(), tokio_postgres::Error> {

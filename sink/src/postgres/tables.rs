@@ -2,7 +2,8 @@
 
 use schemas::Day;
 use schemas::record::{
-    Alert, Campaign, CampaignDay, CampaignScore, Lead, Parts, QualityFlag, Reason, Recommendation,
+    Action, Alert, Campaign, CampaignDay, CampaignScore, FatigueLevel, Guard, Lead, Parts, QualityFlag,
+    Reason, Recommendation,
 };
 
 use super::param::{Date, Moment, Param, column, list, micros};
@@ -33,7 +34,7 @@ pub(super) fn upsert_campaigns<'a>() -> Statement<(CampaignParts<'a>, Campaign<'
                 column(rows, |row| row.value.1.time_zone),
                 column(rows, |row| row.value.1.currency),
                 column(rows, |row| row.value.1.frequency_7d),
-                column(rows, |row| row.value.1.fatigue_level.map(|level| level.symbol())),
+                column(rows, |row| row.value.1.fatigue_level.map(FatigueLevel::symbol)),
                 column(rows, |row| row.value.1.fatigue_at.map(Moment)),
                 column(rows, |row| row.value.1.observed_at.map(Moment)),
                 column(rows, |row| row.partition),
@@ -123,7 +124,7 @@ pub(super) fn upsert_scores<'a>() -> Statement<(CampaignParts<'a>, CampaignScore
                 column(rows, |row| row.value.1.recommendation.symbol()),
                 column(rows, |row| row.value.1.confidence),
                 column(rows, |row| row.value.1.actionable),
-                column(rows, |row| row.value.1.guard.map(|guard| guard.symbol())),
+                column(rows, |row| row.value.1.guard.map(Guard::symbol)),
                 column(rows, |row| json(&row.value.1.reasons)),
                 column(rows, |row| row.value.1.window.spend_micros.0),
                 column(rows, |row| row.value.1.window.impressions),
@@ -166,13 +167,13 @@ pub(super) fn upsert_recommendations<'a>() -> Statement<Recommendation<'a>> {
                 column(rows, |row| row.value.account_id),
                 column(rows, |row| row.value.campaign_id),
                 column(rows, |row| row.value.campaign_name),
-                column(rows, |row| row.value.previous_action.map(|action| action.symbol())),
+                column(rows, |row| row.value.previous_action.map(Action::symbol)),
             ];
             columns.extend(points(rows, |row| (&row.parts, row.total)));
             columns.extend([
                 column(rows, |row| row.value.confidence),
                 column(rows, |row| row.value.actionable),
-                column(rows, |row| row.value.guard.map(|guard| guard.symbol())),
+                column(rows, |row| row.value.guard.map(Guard::symbol)),
                 column(rows, |row| json(&row.value.reasons)),
                 column(rows, |row| row.value.policy_version),
                 column(rows, |row| row.partition),
