@@ -34,12 +34,21 @@ pub(crate) fn engine(engine: Engine, address: fn(&Stack) -> String) -> String {
     ADDRESS.get_or_init(start).clone()
 }
 
+#[derive(Clone)]
+struct Owned {
+    topic: Topic,
+    partition: i32,
+    offset: i64,
+    key: String,
+    value: Option<Vec<u8>>,
+}
+
 /// Records as a consumer would hand them over.
 #[derive(Clone)]
 pub(crate) struct Log {
     pub(crate) schemas: Arc<Schemas>,
     pub(crate) partition: i32,
-    records: Vec<(Topic, i32, i64, String, Option<Vec<u8>>)>,
+    records: Vec<Owned>,
 }
 
 impl Log {
@@ -54,7 +63,8 @@ impl Log {
     }
 
     pub(crate) fn push_bytes(&mut self, topic: Topic, offset: i64, key: &str, value: Option<&[u8]>) {
-        self.records.push((topic, self.partition, offset, key.to_owned(), value.map(<[u8]>::to_vec)));
+        let (key, value) = (key.to_owned(), value.map(<[u8]>::to_vec));
+        self.records.push(Owned { topic, partition: self.partition, offset, key, value });
     }
 
     pub(crate) fn day(&mut self, offset: i64, day: &CampaignDay<'_>) {
@@ -76,12 +86,12 @@ impl Log {
     pub(crate) fn records(&self) -> Vec<SinkRecord<'_>> {
         self.records
             .iter()
-            .map(|(topic, partition, offset, key, value)| SinkRecord {
-                topic: *topic,
-                partition: *partition,
-                offset: *offset,
-                key: Some(key.as_bytes()),
-                value: value.as_deref(),
+            .map(|owned| SinkRecord {
+                topic: owned.topic,
+                partition: owned.partition,
+                offset: owned.offset,
+                key: Some(owned.key.as_bytes()),
+                value: owned.value.as_deref(),
             })
             .collect()
     }
