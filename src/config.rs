@@ -194,44 +194,45 @@ pub enum PostgresTls {
 }
 
 /// One CRM that posts webhooks.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Crm {
     /// `whsec_…`, or the same in a file; a second one while rotating.
-    #[serde(default)]
     pub secret: Secret,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_file: Option<PathBuf>,
-    #[serde(default)]
     pub previous_secret: Secret,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_secret_file: Option<PathBuf>,
     /// First part of the lead key; the name of the table if empty. Senders that speak of the same leads share it.
-    #[serde(default)]
     pub system: String,
     /// Ad platform of the campaigns that its events name.
-    #[serde(default = "facebook")]
     pub platform: String,
     /// Ad account of those campaigns, unless the event names one.
-    #[serde(default = "default_account")]
     pub account_id: String,
     /// Store bodies exactly as received, personal data included.
-    #[serde(default)]
     pub keep_payload: bool,
     /// `arrival`, or `data` for history that is posted later.
-    #[serde(default)]
     pub clock: ingest::webhook::SourceClock,
     /// Where its events keep what adpulse needs; unset keys keep the canonical body's.
-    #[serde(default)]
     pub mapping: ingest::webhook::CrmMapping,
 }
 
-fn facebook() -> String {
-    "facebook".to_owned()
-}
-
-fn default_account() -> String {
-    "default".to_owned()
+impl Default for Crm {
+    fn default() -> Self {
+        Self {
+            secret: Secret::default(),
+            secret_file: None,
+            previous_secret: Secret::default(),
+            previous_secret_file: None,
+            system: String::new(),
+            platform: "facebook".to_owned(),
+            account_id: "default".to_owned(),
+            keep_payload: false,
+            clock: ingest::webhook::SourceClock::default(),
+            mapping: ingest::webhook::CrmMapping::default(),
+        }
+    }
 }
 
 impl Config {

@@ -172,7 +172,7 @@ fn as_json(path: &Path, report: &FileReport, summary: Option<&CsvSummary>) -> se
 
 fn as_text(path: &Path, report: &FileReport, summary: Option<&CsvSummary>) -> String {
     let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
     table.set_header(["column", "is", "written"]);
     for column in &report.columns {
         table.add_row([column.name.as_str(), column.field.map_or("–", |f| f.name()), column.style.unwrap_or("")]);

@@ -23,7 +23,7 @@ pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
         print("both stores are up to date")?;
     } else {
         let mut table = Table::new();
-        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
         table.set_header(["store", "applied"]);
         for (store, applied) in applied {
             for migration in applied {

@@ -28,7 +28,7 @@ pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
         print(&serde_json::to_string_pretty(&rows)?)?;
     } else {
         let mut table = Table::new();
-        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
         table.set_header(["topic", "state", "settings that differ"]);
         for report in &reports {
             let state = if report.created { "created" } else { "there" };

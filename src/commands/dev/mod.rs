@@ -69,7 +69,8 @@ async fn with_engines(
     let driven = drive(&context, args, secret, ticks, started).await;
     context.shutdown.request();
     let ran = running.await.context("a role panicked")?;
-    driven.and(ran)
+    // A role that failed is why the rest ended.
+    ran.and(driven)
 }
 
 async fn drive(

@@ -28,7 +28,7 @@ pub fn campaigns(api: &str) -> anyhow::Result<Vec<Value>> {
 /// The table that a marketer reads.
 pub fn render(campaigns: &[Value]) -> String {
     let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
     table.set_header([
         "campaign", "spend", "leads", "cost", "quality", "volume", "trend", "engage", "score", "recommendation", "conf.",
     ]);
