@@ -23,6 +23,13 @@ use crate::outcome::quoted;
 
 /// Reads a JSON object.
 fn object<'a, T: Deserialize<'a>>(payload: &'a [u8], what: &str) -> Result<T, Rejection> {
+    // An array would be taken for the fields in their order of declaration.
+    if payload.trim_ascii_start().starts_with(b"[") {
+        return Err(Rejection::new(
+            "PAYLOAD_INVALID",
+            format!("the {what} is a list, where one object is expected"),
+        ));
+    }
     serde_json::from_slice(payload).map_err(|e| {
         let (code, problem) = match e.classify() {
             serde_json::error::Category::Data => ("PAYLOAD_INVALID", "does not have the expected shape"),

@@ -91,7 +91,6 @@ fn position(slot: u64) -> u32 {
     slot as u32 - 1
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the upper half has 32 bits")]
 fn hash_of(slot: u64) -> u32 {
     (slot >> 32) as u32
 }
@@ -100,7 +99,7 @@ fn hash_of(slot: u64) -> u32 {
 #[expect(clippy::cast_possible_truncation, reason = "the halves of the product are wanted")]
 pub(crate) fn hash(key: &[u8]) -> u32 {
     let fold = |value: u64| {
-        let product = u128::from(value) * 0x9e37_79b9_7f4a_7c15_f39d;
+        let product = u128::from(value) * 0x9e37_79b9_7f4a_7c15_u128;
         (product as u64) ^ ((product >> 64) as u64)
     };
     let mut state = key.len() as u64 ^ 0x2545_f491_4f6c_dd1d;

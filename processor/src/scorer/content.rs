@@ -60,7 +60,7 @@ struct Mix(u64);
 impl Mix {
     #[expect(clippy::cast_possible_truncation, reason = "the halves of the product are wanted")]
     fn add(&mut self, value: u64) {
-        let product = u128::from(self.0 ^ value) * 0x9e37_79b9_7f4a_7c15_f39d;
+        let product = u128::from(self.0 ^ value) * 0x9e37_79b9_7f4a_7c15_u128;
         self.0 = (product as u64) ^ ((product >> 64) as u64) ^ self.0.rotate_left(23);
     }
 
