@@ -119,7 +119,9 @@ mod tests {
     #[test]
     fn dates_of_all_usual_kinds_are_the_same_day() {
         let day = Day::from_ymd(2026, 9, 1);
-        for text in ["2026-09-01", "2026/9/1", "01.09.2026", "1.9.2026", "2026-09-01 00:00:00", "2026-09-01T00:00:00"] {
+        for text in
+            ["2026-09-01", "2026/9/1", "01.09.2026", "1.9.2026", "2026-09-01 00:00:00", "2026-09-01T00:00:00"]
+        {
             assert_eq!(parse(text, None), day, "{text}");
         }
         assert_eq!(parse("01/09/2026", Some(DateOrder::Dmy)), day);
@@ -129,9 +131,18 @@ mod tests {
 
     #[test]
     fn what_is_no_day_is_refused() {
-        for text in
-            ["", "All", "Ongoing", "2026-02-30", "31.02.2026", "1.9.26", "2026-09", "2026-09-01 10:00:00", "1-2-3-4", "9/2026"]
-        {
+        for text in [
+            "",
+            "All",
+            "Ongoing",
+            "2026-02-30",
+            "31.02.2026",
+            "1.9.26",
+            "2026-09",
+            "2026-09-01 10:00:00",
+            "1-2-3-4",
+            "9/2026",
+        ] {
             assert_eq!(parse(text, Some(DateOrder::Dmy)), None, "{text}");
         }
         assert_eq!(parse("01/09/2026", None), None, "nobody knows which");

@@ -18,12 +18,19 @@ pub(super) struct Header {
 
 impl Header {
     /// Assigns columns to fields.
-    pub(super) fn assign(names: Vec<String>, profile: &Profile, options: &CsvOptions) -> Result<Self, CsvError> {
+    pub(super) fn assign(
+        names: Vec<String>,
+        profile: &Profile,
+        options: &CsvOptions,
+    ) -> Result<Self, CsvError> {
         let plain: Vec<String> = names.iter().map(|name| normalized(name)).collect();
         let mut header = Self { names, at: [None; Field::ALL.len()], campaign_is_name: false };
         for (column, field) in &options.map {
             let found = header.only(&plain, &normalized(column))?.ok_or_else(|| {
-                CsvError::Mapping(format!("there is no column {column:?}; the columns are: {}", header.listed()))
+                CsvError::Mapping(format!(
+                    "there is no column {column:?}; the columns are: {}",
+                    header.listed()
+                ))
             })?;
             if header.claimed(found) || header.column(*field).is_some() {
                 return Err(CsvError::Mapping(format!(
@@ -82,7 +89,11 @@ impl Header {
     }
 
     /// The currency of all amounts: that of the header, else the column's (`None`), else the option's or the profile's.
-    pub(super) fn currency(&self, profile: &Profile, options: &CsvOptions) -> Result<Option<&'static str>, CsvError> {
+    pub(super) fn currency(
+        &self,
+        profile: &Profile,
+        options: &CsvOptions,
+    ) -> Result<Option<&'static str>, CsvError> {
         let known = |code: &str, place: String| {
             currency::parse(code).ok_or_else(|| CsvError::CurrencyUnknown { code: code.to_owned(), place })
         };
@@ -134,7 +145,8 @@ impl Header {
 
     fn listed(&self) -> String {
         const SHOWN: usize = 40;
-        let mut listed = self.names.iter().take(SHOWN).map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+        let mut listed =
+            self.names.iter().take(SHOWN).map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
         if self.names.len() > SHOWN {
             listed.push_str(", …");
         }
@@ -189,7 +201,17 @@ mod tests {
     #[test]
     fn names_that_only_resemble_a_column_are_left_alone() {
         let header = assign(
-            &["Показ кампании", "Цена за результаты", "Результаты", "Показы", "Сумма затрат (UAH)", "День", "Идентификатор кампании", "Clicks (all)", "CPC (all) (UAH)"],
+            &[
+                "Показ кампании",
+                "Цена за результаты",
+                "Результаты",
+                "Показы",
+                "Сумма затрат (UAH)",
+                "День",
+                "Идентификатор кампании",
+                "Clicks (all)",
+                "CPC (all) (UAH)",
+            ],
             &CsvOptions::default(),
         )
         .unwrap();
@@ -202,15 +224,18 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let options = CsvOptions::default();
-        let error = assign(&["Campaign name", "Day", "Amount spent (USD)", "Impressions"], &options).unwrap_err();
+        let error =
+            assign(&["Campaign name", "Day", "Amount spent (USD)", "Impressions"], &options).unwrap_err();
         assert!(matches!(&error, CsvError::ColumnMissing { field, .. } if field == "campaign"), "{error}");
         assert!(error.to_string().contains("--map \"Campaign name=campaign\""), "{error}");
         let error = assign(&["Campaign ID", "Day", "Amount spent", "Impressions"], &options).unwrap_err();
         assert!(matches!(error, CsvError::CurrencyMissing));
-        let error = assign(&["Campaign ID", "Day", "Amount spent (QQQ)", "Impressions"], &options).unwrap_err();
+        let error =
+            assign(&["Campaign ID", "Day", "Amount spent (QQQ)", "Impressions"], &options).unwrap_err();
         assert!(matches!(error, CsvError::CurrencyUnknown { .. }), "{error}");
         let options = CsvOptions { currency: Some("EUR".to_owned()), ..CsvOptions::default() };
-        let error = assign(&["Campaign ID", "Day", "Amount spent (USD)", "Impressions"], &options).unwrap_err();
+        let error =
+            assign(&["Campaign ID", "Day", "Amount spent (USD)", "Impressions"], &options).unwrap_err();
         assert!(matches!(error, CsvError::CurrencyConflict { .. }), "{error}");
     }
 

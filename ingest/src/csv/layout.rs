@@ -89,7 +89,10 @@ impl Layout {
 
 impl Styles {
     pub(super) fn number(&self, field: Field) -> NumberStyle {
-        NUMBERS.iter().position(|(number, _)| *number == field).map_or_else(Default::default, |at| self.numbers[at])
+        NUMBERS
+            .iter()
+            .position(|(number, _)| *number == field)
+            .map_or_else(Default::default, |at| self.numbers[at])
     }
 
     pub(super) fn date(&self, field: Field) -> Option<DateOrder> {
@@ -116,7 +119,8 @@ impl Evidence {
     pub(super) fn styles(&self, options: &CsvOptions) -> Styles {
         let mut file = NumberEvidence::default();
         self.numbers.iter().for_each(|column| file.add(column));
-        let dates = |at: usize| options.date_order.or(self.dates[at].order().or(self.dates_of_file()).ok().flatten());
+        let dates =
+            |at: usize| options.date_order.or(self.dates[at].order().or(self.dates_of_file()).ok().flatten());
         Styles {
             numbers: std::array::from_fn(|at| self.numbers[at].style(&file)),
             dates: std::array::from_fn(dates),
@@ -133,7 +137,10 @@ impl Evidence {
                 let example = if evidence.is_contradictory() {
                     "some dates are only possible day first, others only month first".to_owned()
                 } else {
-                    format!("such as {:?}, and no other date shows which", evidence.ambiguous.as_deref().unwrap_or(""))
+                    format!(
+                        "such as {:?}, and no other date shows which",
+                        evidence.ambiguous.as_deref().unwrap_or("")
+                    )
                 };
                 return Err(CsvError::DateOrder { column: header.names[column].clone(), example });
             }

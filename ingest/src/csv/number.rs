@@ -250,7 +250,20 @@ mod tests {
         ] {
             assert_eq!(money(text, style), Ok(Some(Micros(micros))), "{text}");
         }
-        for text in ["1.234,56", "12,34", "1,2345", "1,234 567", "abc", "1e3", "1.2.3", ",", "12 USD", "$5", "(5)", "NaN"] {
+        for text in [
+            "1.234,56",
+            "12,34",
+            "1,2345",
+            "1,234 567",
+            "abc",
+            "1e3",
+            "1.2.3",
+            ",",
+            "12 USD",
+            "$5",
+            "(5)",
+            "NaN",
+        ] {
             assert_eq!(money(text, Point), Err(BadNumber::Invalid), "{text}");
         }
         assert_eq!(money("-3.5", Point), Err(BadNumber::Negative));

@@ -47,7 +47,8 @@ where
     E: From<CsvError>,
 {
     let dialect = &layout.dialect;
-    let mut records = Records::open(path, dialect.encoding, dialect.delimiter, options.limits.record_bytes_max)?;
+    let mut records =
+        Records::open(path, dialect.encoding, dialect.delimiter, options.limits.record_bytes_max)?;
     let (mut fields, mut reader, mut key) = (Fields::default(), RowReader::new(layout), String::new());
     let mut end = PassEnd::default();
     let mut bytes_done = 0;

@@ -203,7 +203,9 @@ fn check_options(options: &CsvOptions) -> Result<(), CsvError> {
     }
     for (name, value) in [("platform", &options.platform), ("account", &options.account_id)] {
         if value.as_ref().is_some_and(|value| value.trim().is_empty()) {
-            return Err(CsvError::Mapping(format!("the {name} is empty; it is part of every campaign's key")));
+            return Err(CsvError::Mapping(format!(
+                "the {name} is empty; it is part of every campaign's key"
+            )));
         }
     }
     Ok(())
@@ -258,10 +260,16 @@ fn notes(layout: &Layout, end: &PassEnd) -> Vec<String> {
     if layout.dialect.encoding == TextEncoding::Windows1252 {
         notes.push("the file is not UTF-8 and was read as windows-1252; check the names".to_owned());
     } else if end.invalid > 0 {
-        notes.push(format!("{} lines are not {} and are refused", end.invalid, layout.dialect.encoding.name()));
+        notes.push(format!(
+            "{} lines are not {} and are refused",
+            end.invalid,
+            layout.dialect.encoding.name()
+        ));
     }
     if layout.header.campaign_is_name {
-        notes.push("the campaign is the column given with --map; campaigns that share its value are one".to_owned());
+        notes.push(
+            "the campaign is the column given with --map; campaigns that share its value are one".to_owned(),
+        );
     }
     notes
 }

@@ -68,7 +68,10 @@ fn default_platform() -> String {
 /// The profiles that may fit, the first that is detected being the one. A chosen profile is the only candidate.
 pub(super) fn candidates(choice: &ProfileChoice) -> Result<Vec<Profile>, CsvError> {
     let built_in = || -> Vec<Profile> {
-        BUILT_IN.iter().map(|text| toml::from_str(text).expect("the tests parse every built-in profile")).collect()
+        BUILT_IN
+            .iter()
+            .map(|text| toml::from_str(text).expect("the tests parse every built-in profile"))
+            .collect()
     };
     match choice {
         ProfileChoice::Auto => Ok(built_in()),
@@ -83,7 +86,9 @@ pub(super) fn candidates(choice: &ProfileChoice) -> Result<Vec<Profile>, CsvErro
                 ))
             })
         }
-        ProfileChoice::File(path) => read(path).map(|profile| vec![Profile { detect: Vec::new(), ..profile }]),
+        ProfileChoice::File(path) => {
+            read(path).map(|profile| vec![Profile { detect: Vec::new(), ..profile }])
+        }
     }
 }
 
@@ -115,7 +120,8 @@ mod tests {
     #[test]
     fn every_built_in_profile_is_valid_and_claims_no_name_for_two_fields() {
         for profile in candidates(&ProfileChoice::Auto).unwrap() {
-            let mut names: Vec<String> = profile.columns.values().flatten().map(|name| normalized(name)).collect();
+            let mut names: Vec<String> =
+                profile.columns.values().flatten().map(|name| normalized(name)).collect();
             names.sort();
             let count = names.len();
             names.dedup();

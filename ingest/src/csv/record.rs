@@ -110,7 +110,9 @@ impl Records {
                     open = at == self.start || self.text[at - 1] == self.delimiter;
                     quoted |= open;
                 }
-                b'\r' if following == Some(b'\n') => return Ok(Some(Found { end: at, next: at + 2, quoted })),
+                b'\r' if following == Some(b'\n') => {
+                    return Ok(Some(Found { end: at, next: at + 2, quoted }));
+                }
                 _ => return Ok(Some(Found { end: at, next: at + 1, quoted })),
             }
         }

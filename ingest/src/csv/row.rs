@@ -74,7 +74,10 @@ impl<'l> RowReader<'l> {
         }
         let cell = |field| layout.header.column(field).map(|column| fields.get(record, column));
         let campaign = cell(Field::Campaign).unwrap_or("");
-        if campaign.is_empty() || self.is_total(campaign) || cell(Field::Day).is_some_and(|day| self.is_total(day)) {
+        if campaign.is_empty()
+            || self.is_total(campaign)
+            || cell(Field::Day).is_some_and(|day| self.is_total(day))
+        {
             return Err(RowRefusal::Total);
         }
         let day = self.day(cell)?;
@@ -85,7 +88,9 @@ impl<'l> RowReader<'l> {
         }
         let account = match &layout.account {
             Some(account) => account,
-            None => cell(Field::Account).filter(|id| !id.is_empty()).ok_or(RowRefusal::Missing(Field::Account))?,
+            None => {
+                cell(Field::Account).filter(|id| !id.is_empty()).ok_or(RowRefusal::Missing(Field::Account))?
+            }
         };
         let currency = match (layout.currency, cell(Field::Currency)) {
             (None, Some("")) => return Err(RowRefusal::Missing(Field::Currency)),

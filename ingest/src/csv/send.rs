@@ -181,8 +181,10 @@ impl CsvSummary {
         ] {
             *sum = sum.saturating_add(figure.unwrap_or(0));
         }
-        let amounts =
-            [(&mut self.spend, figures.spend_micros), (&mut self.purchase_value, figures.purchase_value_micros)];
+        let amounts = [
+            (&mut self.spend, figures.spend_micros),
+            (&mut self.purchase_value, figures.purchase_value_micros),
+        ];
         for (sums, amount) in amounts {
             let Some(amount) = amount else { continue };
             let currency = reading.currency.unwrap_or("");

@@ -184,7 +184,8 @@ mod tests {
     #[test]
     fn utf_16_is_read_and_comes_back_and_damage_is_refused() {
         let text = "день\t€ 💶\n";
-        for (encoding, mark) in [(TextEncoding::Utf16Le, [0xFF, 0xFE]), (TextEncoding::Utf16Be, [0xFE, 0xFF])] {
+        for (encoding, mark) in [(TextEncoding::Utf16Le, [0xFF, 0xFE]), (TextEncoding::Utf16Be, [0xFE, 0xFF])]
+        {
             let mut buffer = Vec::new();
             let body = encoding.original(text.as_bytes(), &mut buffer).to_vec();
             let file = tempfile::NamedTempFile::new().unwrap();

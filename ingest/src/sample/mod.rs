@@ -1,7 +1,23 @@
 //! Realistic traffic, made up: the same seed and the same end give the same bytes, on every machine.
+//!
+//! Every six hours, and at the end, a poll of Meta's Marketing API returns what has changed: figures of the running
+//! day, restatements of the days before, campaign objects; some polls come twice. Between them a CRM posts the lives
+//! of the leads. [`generate`] yields all of it in the order of time; [`expected`] says what the stores must hold
+//! afterwards. No clock is read. Used by `adpulse dev`, tests and load generators.
 
-use schemas::record::{BatchRow, RawEvent, RawKind, Source};
-use schemas::{Micros, TimestampMs};
+mod dice;
+mod campaigns;
+mod insights;
+mod leads;
+mod timeline;
+
+use schemas::record::{BatchRow, LeadStage, RawEvent, RawKind, Source};
+use schemas::{Day, Micros, TimestampMs};
+
+use campaigns::Campaign;
+use dice::Dice;
+
+pub use timeline::Sample;
 
 /// What to generate.
 #[derive(Clone, Debug)]
@@ -13,6 +29,7 @@ pub struct SampleOptions {
     /// How many ad accounts.
     pub accounts: u32,
     /// How many days of history before the end.
+    /// The running day comes on top.
     pub days: u32,
     /// The last moment: nothing happens after it.
     pub end: TimestampMs,
@@ -134,29 +151,78 @@ pub enum Archetype {
     NoLeads,
 }
 
-/// The messages in the order of time. Memory holds one poll and the leads still under way.
-#[derive(Debug)]
-pub struct Sample {
-    _options: SampleOptions,
-}
-
 /// Generates the traffic.
 #[must_use]
 pub fn generate(options: &SampleOptions) -> Sample {
-    Sample { _options: options.clone() }
+    Sample::new(options.clone())
 }
 
-/// The totals of the traffic.
+/// The totals of the traffic, one entry for each campaign.
 #[must_use]
 pub fn expected(options: &SampleOptions) -> Vec<ExpectedCampaign> {
-    let _ = options;
-    Vec::new()
+    let dice = Dice(options.seed);
+    Campaign::all(options).iter().map(|campaign| expected_campaign(dice, campaign, options)).collect()
 }
 
-impl Iterator for Sample {
-    type Item = SampleItem;
+fn expected_campaign(dice: Dice, campaign: &Campaign, options: &SampleOptions) -> ExpectedCampaign {
+    let mut expected = ExpectedCampaign {
+        key: campaign.key(),
+        campaign_id: campaign.id.clone(),
+        name: campaign.name.clone(),
+        archetype: campaign.archetype,
+        spend: Micros::ZERO,
+        impressions: 0,
+        platform_leads: 0,
+        leads: 0,
+        qualified: 0,
+        won: 0,
+        revenue: Micros::ZERO,
+    };
+    let today = campaign.day_of(options.end);
+    for day in days(today, options) {
+        let age = today.0 - day.0;
+        if let Some(figures) = insights::observed(dice, campaign, day, age, options.end) {
+            expected.spend.0 += figures.spend().0;
+            expected.impressions += figures.impressions;
+            expected.platform_leads += figures.leads;
+        }
+        for lead in leads::of_day(dice, campaign, day, age, options.end) {
+            if lead.attributed {
+                expected.leads += 1;
+                expected.qualified += i64::from(lead.reached(&[LeadStage::Qualified, LeadStage::Won]));
+                expected.won += i64::from(lead.reached(&[LeadStage::Won]));
+                expected.revenue.0 +=
+                    lead.steps.iter().filter_map(|step| step.amount).map(|m| m.0).sum::<i64>();
+            }
+        }
+    }
+    expected
+}
 
-    fn next(&mut self) -> Option<SampleItem> {
-        None
+/// The days of the history, the running one included.
+fn days(today: Day, options: &SampleOptions) -> impl Iterator<Item = Day> {
+    let first = today.0 - i32::try_from(options.days).unwrap_or(i32::MAX).min(10_000);
+    (first..=today.0).map(Day)
+}
+
+impl Archetype {
+    /// All of them, best first.
+    pub const ALL: [Self; 5] = [Self::Star, Self::Steady, Self::Declining, Self::Expensive, Self::NoLeads];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Star => "Leads | Lookalike",
+            Self::Steady => "Leads | Broad",
+            Self::Declining => "Leads | Retargeting",
+            Self::Expensive => "Leads | Interests",
+            Self::NoLeads => "Leads | Test audience",
+        }
+    }
+}
+
+impl Default for SampleOptions {
+    /// Ten campaigns in two accounts over 40 days. The end is 1970 until it is set.
+    fn default() -> Self {
+        Self { seed: 7, campaigns: 10, accounts: 2, days: 40, end: TimestampMs(0) }
     }
 }
