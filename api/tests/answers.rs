@@ -72,7 +72,7 @@ async fn filters_leave_what_fits() {
         ("recommendation=INCREASE_BUDGET", 1),
         ("recommendation=PAUSE_CAMPAIGN&account=act_77", 1),
         ("search=lead%20FORM", 3),
-        ("search=M%C3%9CN", 1),
+        ("search=m%C3%BCN", 1),
         ("search=2104", 1),
         ("search=100%25", 0),
         ("account=act_", 0),

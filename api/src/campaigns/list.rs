@@ -20,7 +20,7 @@ use crate::value::column;
 pub(crate) struct Parameters {
     account: Option<String>,
     recommendation: Option<Action>,
-    /// Part of a name or an id, in any case.
+    /// Part of a name or an id, in any case that the locale of the database knows.
     search: Option<String>,
     #[serde(default)]
     sort: Sort,
