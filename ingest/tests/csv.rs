@@ -1,5 +1,7 @@
 //! CSV files end to end: the fixtures, made up with the quirks of real exports, and the real exports where they are.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! The CRM door over its whole surface, with a log in memory behind it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,10 +19,12 @@ use tower::ServiceExt as _;
 const NOW_S: i64 = 1_790_920_800;
 const GOOD: &str = r#"{"type":"lead.won","timestamp":"2026-10-02T05:00:00Z","email":"a@example.org","data":{"lead_id":"L-1","campaign":"c1","amount":"12.50","currency":"EUR"}}"#;
 
+type Kept = (Topic, Option<String>, Vec<u8>);
+
 /// Keeps encoded records, or fails as it is told.
 #[derive(Clone, Default)]
 struct Log {
-    records: Arc<Mutex<Vec<(Topic, Option<String>, Vec<u8>)>>>,
+    records: Arc<Mutex<Vec<Kept>>>,
     fails: Option<SinkError>,
 }
 

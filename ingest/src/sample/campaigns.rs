@@ -90,10 +90,10 @@ impl Campaign {
     pub(super) fn habits(&self, age: i32) -> Habits {
         let (spend, cost_per_lead, click_rate, qualified, won) = match self.archetype {
             Archetype::Star => (75.0, Some(11.0), 0.046, 0.58, 0.24),
-            Archetype::Steady => (62.0, Some(25.0), 0.027, 0.33, 0.10),
-            Archetype::Declining if age > 9 => (62.0, Some(29.0), 0.024, 0.20, 0.05),
-            Archetype::Declining => (62.0, Some(62.0), 0.018, 0.12, 0.03),
-            Archetype::Expensive => (50.0, Some(72.0), 0.014, 0.12, 0.02),
+            Archetype::Steady => (62.0, Some(27.5), 0.026, 0.30, 0.09),
+            Archetype::Declining if age > 9 => (62.0, Some(35.0), 0.020, 0.16, 0.04),
+            Archetype::Declining => (62.0, Some(72.0), 0.016, 0.12, 0.02),
+            Archetype::Expensive => (50.0, Some(86.0), 0.013, 0.10, 0.01),
             Archetype::NoLeads => (24.0, None, 0.012, 0.0, 0.0),
         };
         Habits { spend, cost_per_lead, click_rate, qualified, won }

@@ -12,7 +12,7 @@ use super::insights::leads_of_day;
 const SECOND_MS: f64 = 1_000.0;
 const DAY_MS: f64 = 86_400_000.0;
 const UNATTRIBUTED: f64 = 0.02;
-const LATE: f64 = 0.05;
+const LATE: f64 = 0.08;
 const TWICE: f64 = 0.04;
 
 /// One lead and everything that happens to it.
