@@ -119,7 +119,7 @@ fn apply_a_restated_day(bencher: Bencher<'_, '_>) {
         let day = i32::try_from(step / CAMPAIGNS % 28).unwrap_or(0) + 1;
         let event = metrics(day, minute, 143_000_000 + minute);
         let applied = scorer.apply(Some(&keys[step * 7 % CAMPAIGNS]), black_box(&event), &AT);
-        if step % 1_000 == 0 {
+        if step.is_multiple_of(1_000) {
             scorer.commit();
         }
         applied

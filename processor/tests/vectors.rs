@@ -1,5 +1,7 @@
 //! Every case of `vectors.json`, to the cent, and the properties of SCORING.md section 6.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands, also in what it builds on")]
+
 use processor::score::{ScoreDay, ScoreInput, findings, score};
 use processor::{Policy, ScorePolicy};
 use proptest::prelude::*;
@@ -135,17 +137,16 @@ proptest! {
         let mut shuffled = days.clone();
         let len = shuffled.len().max(1);
         for at in 0..shuffled.len() {
-            shuffled.swap(at, usize::try_from(seed.rotate_left(at as u32 % 64) % len as u64).unwrap());
+            shuffled.swap(at, usize::try_from(seed.rotate_left(u32::try_from(at % 64).unwrap()) % len as u64).unwrap());
         }
         prop_assert_eq!(score(&input(&days), &policy()), score(&input(&shuffled), &policy()));
     }
 
     #[test]
     fn better_recent_figures_never_lower_the_score(
-        mut days in any_days(), age in 1..=7_i32, what in 0..5, more in 1..20_i64, weight in 0.0..1.0_f64
+        mut days in any_days(), age in 1..=7_i32, what in 0..5, more in 1..20_i64
     ) {
-        let policy = policy().with_overrides(&toml::toml! { roas_weight = 0.0 }).unwrap();
-        let _ = weight;
+        let policy = policy();
         if !days.iter().any(|day| day.day.0 == AS_OF.0 - age) {
             days.push(ScoreDay { day: Day(AS_OF.0 - age), spend: Micros(1), impressions: 1, ..ScoreDay::default() });
         }

@@ -107,7 +107,7 @@ pub trait ScoreOutput {
     /// # Errors
     /// The writer's own; [`Scorer::flush`] passes them on.
     fn recommendation(&mut self, key: &str, record: &Recommendation<'_>) -> Result<(), Self::Error>;
-    /// For `alerts`.
+    /// For `alerts`. The rules of this version raise none.
     ///
     /// # Errors
     /// The writer's own; [`Scorer::flush`] passes them on.

@@ -48,7 +48,7 @@ impl Recorder {
                     scorer.restore_campaign(key, Some(&decoder.decode(bytes).unwrap())).unwrap();
                 }
                 Topic::CampaignDays => {
-                    scorer.restore_day(key, Some(&decoder.decode(bytes).unwrap())).unwrap()
+                    scorer.restore_day(key, Some(&decoder.decode(bytes).unwrap())).unwrap();
                 }
                 Topic::Scores => scorer.restore_score(key, Some(&decoder.decode(bytes).unwrap())).unwrap(),
                 Topic::Watermarks => {
