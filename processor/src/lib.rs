@@ -2,7 +2,7 @@
 //!
 //! [`Normalizer`] turns what sources said ([`schemas::record::RawEvent`]) into validated facts about campaigns and
 //! keeps the state of leads; [`Scorer`] turns facts into the merged days, the score and the announcements of each
-//! campaign; [`score`] is the pure function of the score alone. Each is the state of one partition, owned by one
+//! campaign; [`score()`] is the pure function of the score alone. Each is the state of one partition, owned by one
 //! role, told everything it knows: records, positions, time. Nothing here does I/O, reads a clock, draws a random
 //! number or iterates in hash order, so one log always gives the same bytes.
 

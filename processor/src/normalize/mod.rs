@@ -24,6 +24,7 @@ pub struct Normalizer {
     policy: Arc<Policy>,
     index: KeyIndex,
     leads: Vec<Known>,
+    known: usize,
     waiting: usize,
     /// What the open transaction changed: the lead, and what it was before; newest last.
     journal: Vec<(u32, Option<LeadState>)>,
@@ -79,6 +80,7 @@ impl Normalizer {
             policy,
             index: KeyIndex::default(),
             leads: Vec::new(),
+            known: 0,
             waiting: 0,
             journal: Vec::new(),
             campaign_key: String::new(),
@@ -165,7 +167,7 @@ impl Normalizer {
     /// Leads known, and of them those that wait for their campaign.
     #[must_use]
     pub fn lead_counts(&self) -> (usize, usize) {
-        (self.leads.iter().filter(|known| known.state.is_some()).count(), self.waiting)
+        (self.known, self.waiting)
     }
 
     fn position(&self, lead_key: &str) -> Option<u32> {
@@ -179,13 +181,14 @@ impl Normalizer {
         position
     }
 
-    /// Replaces a state and keeps the count of waiting leads.
+    /// Replaces a state and keeps the counts.
     fn set(&mut self, position: u32, state: Option<LeadState>) -> Option<LeadState> {
         let waits =
             |state: &Option<LeadState>| state.as_ref().is_some_and(|lead| lead.attribution().is_none());
         let before = std::mem::replace(&mut self.leads[position as usize].state, state);
-        self.waiting += usize::from(waits(&self.leads[position as usize].state));
-        self.waiting -= usize::from(waits(&before));
+        let after = &self.leads[position as usize].state;
+        self.known = self.known + usize::from(after.is_some()) - usize::from(before.is_some());
+        self.waiting = self.waiting + usize::from(waits(after)) - usize::from(waits(&before));
         before
     }
 }

@@ -1,6 +1,6 @@
 //! The score of a campaign: a pure function of its days, the day it is scored on and the policy.
 //!
-//! One file per dimension; each reads the sums of [`window::Window`] and gives its points between 0 and its cap, for
+//! One file per dimension; each reads the sums over the window and gives its points between 0 and its cap, for
 //! any input. The published figures are rounded here and nowhere else. [`crate::Scorer`] calls it for each campaign a
 //! transaction touched; tools that test or replay a policy call [`score`] with plain days.
 

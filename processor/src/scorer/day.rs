@@ -39,6 +39,8 @@ impl DayState {
         let before = self.counting(policy).map(|(batch, _)| batch.figures);
         let at = self.sources.partition_point(|batches| batches.source < source);
         if self.sources.get(at).is_none_or(|batches| batches.source != source) {
+            // Nearly every day has one source; a growing Vec would make room for four.
+            self.sources.reserve_exact(1);
             self.sources.insert(at, Batches::new(source));
         }
         self.sources[at].take(row, usize::from(policy.pending_batches_max));
