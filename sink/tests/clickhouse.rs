@@ -233,6 +233,7 @@ async fn a_server_that_is_away_is_transient_and_a_missing_database_is_not() {
     let missing = Store::empty("missing");
     let error = missing.sink(&log).write(&log.records()).await.unwrap_err();
     assert_eq!(error.kind(), "fatal", "{error}");
+    assert!(error.to_string().ends_with("run `adpulse migrate`"), "{error}");
 }
 
 #[tokio::test]

@@ -304,6 +304,16 @@ async fn a_server_that_is_away_is_transient_and_a_missing_database_is_not() {
 }
 
 #[tokio::test]
+async fn a_database_without_tables_says_what_to_do() {
+    let pool = database("unmigrated").await;
+    let mut log = Log::new();
+    log.campaign(0, &campaign("1", "a"));
+    let error = member(&pool, &log).write(&log.records()).await.unwrap_err();
+    assert_eq!(error.kind(), "fatal");
+    assert!(error.to_string().ends_with("run `adpulse migrate`"), "{error}");
+}
+
+#[tokio::test]
 async fn encryption_is_chosen_by_the_settings_alone() {
     let url = Secret::new("postgres://u@127.0.0.1/x?sslmode=prefer");
     let error = postgres::pool(&PostgresSettings::new(url, Tls::Disable)).err().unwrap();

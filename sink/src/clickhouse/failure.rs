@@ -53,7 +53,19 @@ pub(super) fn failed(action: &'static str, error: &Error) -> SinkError {
     let reason = words(error);
     match class(error) {
         Class::Transient => SinkError::Transient { store: STORE, action, reason },
-        Class::Data | Class::Fatal => SinkError::Fatal { store: STORE, action, reason },
+        Class::Data | Class::Fatal => {
+            SinkError::Fatal { store: STORE, action, reason: with_advice(error, reason) }
+        }
+    }
+}
+
+fn with_advice(error: &Error, reason: String) -> String {
+    // Unknown column, table or database.
+    match error {
+        Error::BadResponse(said) if matches!(code(said), Some(16 | 60 | 81)) => {
+            format!("{reason}; run `adpulse migrate`")
+        }
+        _ => reason,
     }
 }
 

@@ -47,7 +47,17 @@ pub(super) fn failed(action: &'static str, error: &tokio_postgres::Error) -> Sin
     let reason = words(error);
     match class(error) {
         Class::Transient | Class::LostRace => SinkError::Transient { store: STORE, action, reason },
-        Class::Data | Class::Fatal => SinkError::Fatal { store: STORE, action, reason },
+        Class::Data | Class::Fatal => {
+            SinkError::Fatal { store: STORE, action, reason: with_advice(error, reason) }
+        }
+    }
+}
+
+fn with_advice(error: &tokio_postgres::Error, reason: String) -> String {
+    let missing = [SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN];
+    match error.code() {
+        Some(state) if missing.contains(state) => format!("{reason}; run `adpulse migrate`"),
+        _ => reason,
     }
 }
 

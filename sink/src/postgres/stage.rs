@@ -28,6 +28,8 @@ pub struct Staged<'s> {
     positions: &'s mut Option<Positions>,
     advances: Vec<Advance>,
     written: Written,
+    /// Rows by table, which count once they are durable.
+    rows: Vec<(&'static str, usize)>,
     started: Instant,
 }
 
@@ -54,6 +56,9 @@ impl Staged<'_> {
                 positions.insert((advance.topic, advance.partition), advance.next);
             }
             *self.positions = Some(positions);
+        }
+        for (table, rows) in &self.rows {
+            metrics::rows(STORE, table, *rows);
         }
         metrics::batch(STORE, &self.written, self.started.elapsed());
         Ok(std::mem::take(&mut self.written))
@@ -125,7 +130,8 @@ pub(super) async fn stage<'s>(
     let (advances, mut left_out) = plan(batch, known);
     let mut written = Written { skipped: left_out.len() as u64, ..Written::default() };
     if advances.is_empty() {
-        return Ok(Staged { transaction: None, positions: &mut sink.positions, advances, written, started });
+        let positions = &mut sink.positions;
+        return Ok(Staged { transaction: None, positions, advances, written, rows: Vec::new(), started });
     }
     let mut races = 0;
     for _ in 0..ISOLATIONS_MAX {
@@ -145,20 +151,16 @@ pub(super) async fn stage<'s>(
         };
         match attempt {
             Attempt::Written(transaction) => {
-                written.rows = count(&rows);
+                let rows = count(&rows);
+                written.rows = rows.iter().map(|(_, rows)| *rows as u64).sum();
                 written.superseded = superseded;
                 written.rejected.extend(undecodable);
                 written.rejected.sort_by_key(|rejected| rejected.index);
                 let set_aside = written.skipped + written.superseded + written.rejected.len() as u64;
                 written.stored = batch.len() as u64 - set_aside;
                 let transaction = Some(transaction);
-                return Ok(Staged {
-                    transaction,
-                    positions: &mut sink.positions,
-                    advances,
-                    written,
-                    started,
-                });
+                let positions = &mut sink.positions;
+                return Ok(Staged { transaction, positions, advances, written, rows, started });
             }
             Attempt::Refused(refused) => {
                 left_out.extend(refused.iter().map(|rejected| rejected.index));
@@ -225,19 +227,13 @@ async fn write_all(open: &Open, rows: &Rows<'_>) -> Result<(), tokio_postgres::E
     run(open, &tables::upsert_alerts(), &rows.alerts).await
 }
 
-fn count(rows: &Rows<'_>) -> u64 {
-    let tables = [
+fn count(rows: &Rows<'_>) -> Vec<(&'static str, usize)> {
+    vec![
         ("campaigns", rows.campaigns.len() + rows.campaigns_gone.len()),
         ("campaign_days", rows.days.len() + rows.days_gone.len()),
         ("scores", rows.scores.len() + rows.scores_gone.len()),
         ("leads", rows.leads.len() + rows.leads_gone.len()),
         ("recommendations", rows.recommendations.len()),
         ("alerts", rows.alerts.len()),
-    ];
-    let mut all = 0;
-    for (table, count) in tables {
-        metrics::rows(STORE, table, count);
-        all += count as u64;
-    }
-    all
+    ]
 }
