@@ -108,7 +108,7 @@ fn filled() -> Scorer {
 }
 
 /// A restated day of one of many campaigns, in transactions of 1,000 events that are not flushed.
-#[divan::bench]
+#[divan::bench(sample_size = 1_000, sample_count = 50)]
 fn apply_a_restated_day(bencher: Bencher<'_, '_>) {
     let mut scorer = filled();
     let keys: Vec<_> = (0..CAMPAIGNS).map(key).collect();
@@ -126,7 +126,7 @@ fn apply_a_restated_day(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 1_000, sample_count = 50)]
 fn apply_a_repeated_row(bencher: Bencher<'_, '_>) {
     let mut scorer = filled();
     let keys: Vec<_> = (0..CAMPAIGNS).map(key).collect();
@@ -139,7 +139,7 @@ fn apply_a_repeated_row(bencher: Bencher<'_, '_>) {
 }
 
 /// One event and the flush of its transaction: merge, score, reasons, sentences, records.
-#[divan::bench]
+#[divan::bench(sample_size = 1_000, sample_count = 50)]
 fn apply_and_flush_one_campaign(bencher: Bencher<'_, '_>) {
     let mut scorer = filled();
     let keys: Vec<_> = (0..CAMPAIGNS).map(key).collect();

@@ -161,7 +161,7 @@ impl Scorer {
             match touched.before {
                 Some(before) => {
                     let campaign = &mut self.campaigns[touched.position as usize];
-                    campaign.core = before;
+                    let _ = before;
                     campaign.touch = 0;
                 }
                 None => {
