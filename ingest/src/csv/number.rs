@@ -111,12 +111,17 @@ pub(super) fn money(text: &str, style: NumberStyle) -> Result<Option<Micros>, Ba
     if is_absent(text) {
         return Ok(None);
     }
-    let mut plain = Plain { bytes: [0; DIGITS_MAX], len: 0, negative: false };
-    plain.read(text, style)?;
-    let micros = Micros::parse(plain.text()).map_err(|error| match error {
+    let too_large_or_invalid = |error| match error {
         schemas::ParseMoneyError::TooLarge => BadNumber::TooLarge,
         _ => BadNumber::Invalid,
-    })?;
+    };
+    // Most cells are plain already.
+    if style == NumberStyle::Point && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return Micros::parse(text).map(Some).map_err(too_large_or_invalid);
+    }
+    let mut plain = Plain { bytes: [0; DIGITS_MAX], len: 0, negative: false };
+    plain.read(text, style)?;
+    let micros = Micros::parse(plain.text()).map_err(too_large_or_invalid)?;
     if plain.negative && micros != Micros::ZERO { Err(BadNumber::Negative) } else { Ok(Some(micros)) }
 }
 

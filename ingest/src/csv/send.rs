@@ -1,5 +1,7 @@
 //! The second pass over a file: hands every row to the sink, as an event or as a dead letter.
 
+use std::fmt::Write as _;
+
 use schemas::Micros;
 use schemas::record::{BatchRow, DeadLetter, MetricsReading, RawEvent, RawKind, Reading, Source};
 
@@ -97,7 +99,7 @@ impl Sending<'_> {
         self.message_id.clear();
         self.message_id.push_str(&self.file_name);
         self.message_id.push(':');
-        self.message_id.push_str(&row.line.to_string());
+        write!(self.message_id, "{}", row.line).expect("writing to a String cannot fail");
         match &row.outcome {
             Ok((key, read)) => {
                 let seat = self.seat(key, &read.reading)?;
