@@ -16,15 +16,16 @@ pub(super) fn send<S: RecordSink>(
     bytes: &[u8],
     now: TimestampMs,
 ) -> (Ack, &'static str, &'static str) {
-    // The body as a whole is JSON; what can still fail here is nesting beyond the parser's depth.
+    // The body as a whole is JSON; what can still fail here is nesting beyond the parser's depth, or a
+    // number beyond any float.
     let (event, read) = match serde_json::from_slice::<Value>(bytes) {
         Ok(event) => {
             let read = reading::read(&source.system, &source.mapping, &event);
             (event, read)
         }
         Err(_) => {
-            let sentence = "the event is nested too deeply".to_owned();
-            (Value::Null, Err(Refusal { code: "JSON_TOO_DEEP", sentence, lead_key: None }))
+            let sentence = "the event is nested too deeply or has a number out of range".to_owned();
+            (Value::Null, Err(Refusal { code: "JSON_UNREADABLE", sentence, lead_key: None }))
         }
     };
     let mapped;
