@@ -161,7 +161,7 @@ impl Scorer {
             match touched.before {
                 Some(before) => {
                     let campaign = &mut self.campaigns[touched.position as usize];
-                    let _ = before;
+                    campaign.core = before;
                     campaign.touch = 0;
                 }
                 None => {
