@@ -71,7 +71,7 @@ impl IntoResponse for ApiError {
             Self::NotFound(sentence) => Problem::new(StatusCode::NOT_FOUND, sentence.clone()),
             Self::Unavailable(_) => {
                 tracing::warn!(error = %self, "a request could not be answered");
-                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The store is not available. Try again later.")
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The store is not available at the moment.")
                     .retry_after(5)
             }
             Self::Query(source) => {
