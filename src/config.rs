@@ -238,7 +238,8 @@ impl Default for Crm {
 impl Config {
     /// Reads all layers. Without `file`, `./adpulse.toml` is read if it is there.
     pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
-        let mut layers = config::Config::builder().add_source(config::File::from_str(DEFAULTS, config::FileFormat::Toml));
+        let mut layers =
+            config::Config::builder().add_source(config::File::from_str(DEFAULTS, config::FileFormat::Toml));
         let optional = PathBuf::from(FILE);
         let path = file.or_else(|| optional.exists().then_some(optional.as_path()));
         if let Some(path) = path {
@@ -258,10 +259,26 @@ impl Config {
     }
 
     fn read_secret_files(&mut self) -> anyhow::Result<()> {
-        secret_file("kafka.sasl_password", &mut self.kafka.sasl_password, self.kafka.sasl_password_file.as_deref())?;
-        secret_file("registry.password", &mut self.registry.password, self.registry.password_file.as_deref())?;
-        secret_file("clickhouse.password", &mut self.clickhouse.password, self.clickhouse.password_file.as_deref())?;
-        secret_file("postgres.password", &mut self.postgres.password, self.postgres.password_file.as_deref())?;
+        secret_file(
+            "kafka.sasl_password",
+            &mut self.kafka.sasl_password,
+            self.kafka.sasl_password_file.as_deref(),
+        )?;
+        secret_file(
+            "registry.password",
+            &mut self.registry.password,
+            self.registry.password_file.as_deref(),
+        )?;
+        secret_file(
+            "clickhouse.password",
+            &mut self.clickhouse.password,
+            self.clickhouse.password_file.as_deref(),
+        )?;
+        secret_file(
+            "postgres.password",
+            &mut self.postgres.password,
+            self.postgres.password_file.as_deref(),
+        )?;
         for (name, crm) in &mut self.crm {
             secret_file(&format!("crm.{name}.secret"), &mut crm.secret, crm.secret_file.as_deref())?;
             let file = crm.previous_secret_file.as_deref();
@@ -282,13 +299,21 @@ impl Config {
         }
         for (name, crm) in &self.crm {
             if crm.secret.reveal().is_empty() {
-                bail!("crm.{name}.secret is missing: set it, or crm.{name}.secret_file; webhooks without a signature are never accepted");
+                bail!(
+                    "crm.{name}.secret is missing: set it, or crm.{name}.secret_file; webhooks without a signature are never accepted"
+                );
             }
         }
-        if self.postgres.url.rsplit_once('@').is_some_and(|(head, _)| head.trim_start_matches("postgres").contains(':') && head.matches(':').count() > 1) {
-            bail!("postgres.url holds a password: set it as postgres.password or postgres.password_file, which are masked");
+        if self.postgres.url.rsplit_once('@').is_some_and(|(head, _)| {
+            head.trim_start_matches("postgres").contains(':') && head.matches(':').count() > 1
+        }) {
+            bail!(
+                "postgres.url holds a password: set it as postgres.password or postgres.password_file, which are masked"
+            );
         }
-        for (key, rows) in [("clickhouse", self.clickhouse.batch_rows_max), ("postgres", self.postgres.batch_rows_max)] {
+        for (key, rows) in
+            [("clickhouse", self.clickhouse.batch_rows_max), ("postgres", self.postgres.batch_rows_max)]
+        {
             if rows == 0 {
                 bail!("{key}.batch_rows_max = 0: must be positive");
             }
@@ -302,7 +327,8 @@ fn secret_file(key: &str, secret: &mut Secret, file: Option<&Path>) -> anyhow::R
     if !secret.0.is_empty() {
         bail!("{key} and {key}_file are both set: keep one");
     }
-    let text = std::fs::read_to_string(file).with_context(|| format!("{key}_file: reading {}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("{key}_file: reading {}", file.display()))?;
     text.trim_end_matches(['\r', '\n']).clone_into(&mut secret.0);
     Ok(())
 }
@@ -317,7 +343,8 @@ mod tests {
     use super::*;
 
     fn from(file: &str) -> anyhow::Result<Config> {
-        let dir = std::env::temp_dir().join(format!("adpulse-config-{}-{:x}", std::process::id(), file.len()));
+        let dir =
+            std::env::temp_dir().join(format!("adpulse-config-{}-{:x}", std::process::id(), file.len()));
         std::fs::create_dir_all(&dir).unwrap();
         let path = dir.join("adpulse.toml");
         std::fs::write(&path, file).unwrap();
@@ -353,7 +380,8 @@ mod tests {
 
     #[test]
     fn a_secret_given_twice_is_refused() {
-        let error = format!("{:#}", from("[clickhouse]\npassword = \"a\"\npassword_file = \"/b\"\n").unwrap_err());
+        let error =
+            format!("{:#}", from("[clickhouse]\npassword = \"a\"\npassword_file = \"/b\"\n").unwrap_err());
         assert!(error.contains("clickhouse.password"), "{error}");
     }
 }

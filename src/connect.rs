@@ -30,7 +30,8 @@ pub fn kafka_settings(settings: &config::Kafka) -> anyhow::Result<KafkaSettings>
     kafka.request_timeout = ms(settings.request_timeout_ms);
     kafka.delivery_timeout = ms(settings.delivery_timeout_ms);
     kafka.queue_bytes = settings.queue_bytes;
-    kafka.extra = settings.extra.iter().map(|(key, value)| (key.clone(), value.reveal().to_owned())).collect();
+    kafka.extra =
+        settings.extra.iter().map(|(key, value)| (key.clone(), value.reveal().to_owned())).collect();
     Ok(kafka)
 }
 
@@ -79,9 +80,9 @@ pub fn clickhouse(settings: &config::ClickHouse) -> ClickHouseSettings {
 pub fn postgres(settings: &config::Postgres) -> PostgresSettings {
     let tls = match settings.tls {
         PostgresTls::Disable => PostgresEncryption::Disable,
-        PostgresTls::VerifyFull => {
-            PostgresEncryption::VerifyFull { ca_file: (!settings.ca_path.is_empty()).then(|| settings.ca_path.clone().into()) }
-        }
+        PostgresTls::VerifyFull => PostgresEncryption::VerifyFull {
+            ca_file: (!settings.ca_path.is_empty()).then(|| settings.ca_path.clone().into()),
+        },
     };
     let mut postgres = PostgresSettings::new(sink::Secret::new(settings.url.as_str()), tls);
     postgres.password =

@@ -16,14 +16,17 @@ pub enum LogFormat {
 
 /// Starts logging. `filter` is a level or a list such as `info,kafka=debug`.
 pub fn start(format: Option<LogFormat>, filter: &str) {
-    let format = format.unwrap_or(if std::io::stderr().is_terminal() { LogFormat::Pretty } else { LogFormat::Json });
+    let format =
+        format.unwrap_or(if std::io::stderr().is_terminal() { LogFormat::Pretty } else { LogFormat::Json });
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_timer(ChronoUtc::rfc_3339());
     match format {
-        LogFormat::Pretty => builder.with_target(false).with_ansi(std::env::var_os("NO_COLOR").is_none()).init(),
+        LogFormat::Pretty => {
+            builder.with_target(false).with_ansi(std::env::var_os("NO_COLOR").is_none()).init()
+        }
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
 }

@@ -1,6 +1,9 @@
 //! The binary: reads the command line, loads the settings, dispatches to one file per command.
 
-#![expect(unreachable_pub, reason = "a binary has no public interface; `pub` says what the other modules use")]
+#![expect(
+    unreachable_pub,
+    reason = "a binary has no public interface; `pub` says what the other modules use"
+)]
 
 mod cli;
 mod commands;

@@ -44,7 +44,10 @@ pub fn install() -> anyhow::Result<PrometheusHandle> {
 
 fn describe() {
     use metrics::{describe_counter, describe_gauge, gauge};
-    describe_counter!(RECORDS_TOTAL, "Records consumed, by stage and outcome; the outcomes of a stage sum to its records.");
+    describe_counter!(
+        RECORDS_TOTAL,
+        "Records consumed, by stage and outcome; the outcomes of a stage sum to its records."
+    );
     describe_counter!(DEAD_LETTERS_TOTAL, "Dead letters written, by stage and reason.");
     describe_counter!(WORKER_RESTARTS_TOTAL, "Restarts of a worker after a failure, by stage.");
     describe_gauge!(CAMPAIGNS, "Campaigns held by this process.");

@@ -39,7 +39,8 @@ impl Shutdown {
     /// Asks on SIGINT and SIGTERM. A second signal ends the process at once, with the status of an interrupted one.
     pub fn on_signals(&self) -> std::io::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let shutdown = self.clone();
         tokio::spawn(async move {
             for asked in 0.. {
@@ -48,7 +49,9 @@ impl Shutdown {
                     _ = terminate.recv() => {}
                 }
                 if asked > 0 {
-                    tracing::warn!("second signal: ending without waiting; what was not committed will be read again");
+                    tracing::warn!(
+                        "second signal: ending without waiting; what was not committed will be read again"
+                    );
                     std::process::exit(130);
                 }
                 tracing::info!("stopping: finishing what is under way");

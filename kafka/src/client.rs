@@ -2,7 +2,7 @@
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError as ClientError;
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
 use crate::metrics;
@@ -19,7 +19,10 @@ impl ClientContext for QuietContext {
     fn stats(&self, _statistics: Statistics) {}
 
     fn error(&self, error: ClientError, reason: &str) {
-        tracing::warn!(error = %error, reason, "Kafka client");
+        // The end of a partition is an event that readers ask for, not a fault.
+        if !matches!(error, ClientError::Global(RDKafkaErrorCode::PartitionEOF)) {
+            tracing::warn!(error = %error, reason, "Kafka client");
+        }
     }
 }
 

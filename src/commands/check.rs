@@ -27,7 +27,8 @@ pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
         find("schema registry", &config.registry.url, registry_answers(config)).await,
         find("clickhouse", &config.clickhouse.url, clickhouse_answers(config)).await,
         find("postgres", &config.postgres.url, postgres_answers(config)).await,
-        find("policy", "[policy]", async { Ok(format!("version {}", connect::policy(config)?.version())) }).await,
+        find("policy", "[policy]", async { Ok(format!("version {}", connect::policy(config)?.version())) })
+            .await,
     ];
     let sound = findings.iter().all(|finding| finding.result.is_ok());
     if json {
@@ -77,8 +78,9 @@ async fn kafka_answers(config: &Config) -> anyhow::Result<String> {
 }
 
 async fn topics_fit(config: &Config) -> anyhow::Result<String> {
-    let reports =
-        kafka::Admin::new(&connect::kafka_settings(&config.kafka)?)?.verify(&topics::specs(&config.kafka)?).await?;
+    let reports = kafka::Admin::new(&connect::kafka_settings(&config.kafka)?)?
+        .verify(&topics::specs(&config.kafka)?)
+        .await?;
     let different: Vec<&str> =
         reports.iter().filter(|r| !r.differences.is_empty()).map(|r| r.topic.as_str()).collect();
     if different.is_empty() {

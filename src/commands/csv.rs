@@ -15,9 +15,9 @@ use serde_json::json;
 use super::print;
 use crate::cli::{ClockChoice, CsvArgs, CsvReading};
 use crate::config::{Config, ms};
+use crate::connect;
 use crate::roles::now;
 use crate::topics::TopicNames;
-use crate::connect;
 
 /// The exit status when rows were refused and the others have landed.
 const ROWS_REFUSED: u8 = 3;
@@ -51,7 +51,9 @@ pub fn plan(path: &Path, reading: &CsvReading) -> anyhow::Result<CsvPlan> {
 fn options(reading: &CsvReading) -> CsvOptions {
     let profile = match &reading.profile {
         None => ProfileChoice::Auto,
-        Some(path) if Path::new(path).extension().is_some_and(|e| e == "toml") => ProfileChoice::File(path.into()),
+        Some(path) if Path::new(path).extension().is_some_and(|e| e == "toml") => {
+            ProfileChoice::File(path.into())
+        }
         Some(name) => ProfileChoice::Named(name.clone()),
     };
     CsvOptions {
@@ -151,7 +153,9 @@ fn as_json(path: &Path, report: &FileReport, summary: Option<&CsvSummary>) -> se
     let text = |day: Option<schemas::Day>| day.map(|day| day.to_string());
     let sent = summary.map(|s| {
         let money = |sums: &std::collections::BTreeMap<String, schemas::Micros>| {
-            sums.iter().map(|(currency, sum)| (currency.clone(), sum.to_string())).collect::<std::collections::BTreeMap<_, _>>()
+            sums.iter()
+                .map(|(currency, sum)| (currency.clone(), sum.to_string()))
+                .collect::<std::collections::BTreeMap<_, _>>()
         };
         json!({
             "rows": s.rows, "accepted": s.accepted, "refused": s.refused, "broken": s.broken(),
@@ -175,10 +179,20 @@ fn as_text(path: &Path, report: &FileReport, summary: Option<&CsvSummary>) -> St
     table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
     table.set_header(["column", "is", "written"]);
     for column in &report.columns {
-        table.add_row([column.name.as_str(), column.field.map_or("–", |f| f.name()), column.style.unwrap_or("")]);
+        table.add_row([
+            column.name.as_str(),
+            column.field.map_or("–", |f| f.name()),
+            column.style.unwrap_or(""),
+        ]);
     }
     let mut lines = vec![
-        format!("{}: {} with {:?} between columns, profile {}", path.display(), report.encoding, report.delimiter, report.profile),
+        format!(
+            "{}: {} with {:?} between columns, profile {}",
+            path.display(),
+            report.encoding,
+            report.delimiter,
+            report.profile
+        ),
         table.to_string(),
     ];
     if let (Some(first), Some(last)) = (report.first_day, report.last_day) {
@@ -188,7 +202,8 @@ fn as_text(path: &Path, report: &FileReport, summary: Option<&CsvSummary>) -> St
     match summary {
         None => lines.push("dry run: nothing was sent".to_owned()),
         Some(sent) => {
-            let spend: Vec<_> = sent.spend.iter().map(|(currency, sum)| format!("{sum} {currency}")).collect();
+            let spend: Vec<_> =
+                sent.spend.iter().map(|(currency, sum)| format!("{sum} {currency}")).collect();
             lines.push(format!(
                 "sent {} of {} rows: {} campaigns, spend {}, {} impressions, {} leads, {} purchases",
                 sent.accepted,

@@ -16,7 +16,11 @@ pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         let rows: Vec<_> = applied
             .iter()
-            .flat_map(|(store, applied)| applied.iter().map(move |a| json!({"store": store, "migration": a.name, "version": a.version})))
+            .flat_map(|(store, applied)| {
+                applied
+                    .iter()
+                    .map(move |a| json!({"store": store, "migration": a.name, "version": a.version}))
+            })
             .collect();
         print(&serde_json::to_string_pretty(&rows)?)?;
     } else if applied.iter().all(|(_, applied)| applied.is_empty()) {

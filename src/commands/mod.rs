@@ -21,7 +21,8 @@ use crate::{connect, metrics};
 /// Dispatches.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Command::EngineClickhouse { arguments } = cli.command {
-        let options = devstack::clickhouse::Options::from_args(arguments).context("engine-clickhouse: arguments")?;
+        let options =
+            devstack::clickhouse::Options::from_args(arguments).context("engine-clickhouse: arguments")?;
         return runtime()?.block_on(async {
             devstack::clickhouse::serve(options).await?;
             Ok(ExitCode::SUCCESS)

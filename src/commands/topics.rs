@@ -35,7 +35,9 @@ pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
             let differences: Vec<_> = report
                 .differences
                 .iter()
-                .map(|d| format!("{}: {} instead of {}", d.key, d.found.as_deref().unwrap_or("unset"), d.expected))
+                .map(|d| {
+                    format!("{}: {} instead of {}", d.key, d.found.as_deref().unwrap_or("unset"), d.expected)
+                })
                 .collect();
             table.add_row([report.topic.as_str(), state, &differences.join("; ")]);
         }

@@ -25,7 +25,10 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
     let sink = ProducerSink::new(context, producer.clone());
     let door = webhook::router(
         sources(&context.config)?,
-        CrmLimits { body_bytes_max: usize::try_from(context.config.http.body_bytes_max)?, ..CrmLimits::default() },
+        CrmLimits {
+            body_bytes_max: usize::try_from(context.config.http.body_bytes_max)?,
+            ..CrmLimits::default()
+        },
         Arc::new(now),
         sink.clone(),
     )?;
@@ -138,10 +141,8 @@ impl ProducerSink {
 
     fn enqueue(&self, topic: Topic, placement: Placement, key: Option<&str>, value: &[u8]) -> Ack {
         let name = self.names.name(topic);
-        let record = kafka::Record {
-            placement,
-            ..kafka::Record::new(&name, key.map(str::as_bytes), Some(value))
-        };
+        let record =
+            kafka::Record { placement, ..kafka::Record::new(&name, key.map(str::as_bytes), Some(value)) };
         let delivery = self.producer.enqueue(&record);
         let patience = self.patience;
         Box::pin(async move {

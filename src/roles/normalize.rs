@@ -49,8 +49,11 @@ impl Normalize {
 impl Stage for Normalize {
     fn restore(&mut self, partition: i32, record: ConsumedRecord<'_>) -> Result<(), StageError> {
         let key = text_key(&record)?;
-        let lead: Option<Lead<'_>> =
-            record.value.map(|value| self.decoder.decode(Some(value))).transpose().map_err(StageError::failed)?;
+        let lead: Option<Lead<'_>> = record
+            .value
+            .map(|value| self.decoder.decode(Some(value)))
+            .transpose()
+            .map_err(StageError::failed)?;
         let policy = &self.policy;
         let state = self.partitions.entry(partition).or_insert_with(|| Normalizer::new(Arc::clone(policy)));
         state.restore(key, lead.as_ref());
@@ -69,8 +72,13 @@ impl Stage for Normalize {
             Err(error) => {
                 self.outcomes.note(Outcome::Rejected);
                 let sentence = error.to_string();
-                let refusal =
-                    Refusal { stage: NAME, code: codec_code(&error), sentence: &sentence, locator: "", observed_at: None };
+                let refusal = Refusal {
+                    stage: NAME,
+                    code: codec_code(&error),
+                    sentence: &sentence,
+                    locator: "",
+                    observed_at: None,
+                };
                 return dead_letter(&mut self.dead_letters, out, &record, &refusal);
             }
         };
@@ -99,8 +107,11 @@ impl Stage for Normalize {
     fn committed(&mut self) {
         self.partitions.values_mut().for_each(Normalizer::commit);
         self.outcomes.committed(NAME);
-        let (leads, unattributed) =
-            self.partitions.values().map(Normalizer::lead_counts).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        let (leads, unattributed) = self
+            .partitions
+            .values()
+            .map(Normalizer::lead_counts)
+            .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         set(metrics::LEADS, leads);
         set(metrics::LEADS_UNATTRIBUTED, unattributed);
     }
@@ -137,7 +148,12 @@ impl NormalizeOutput for Output<'_, '_> {
     }
 
     fn lead(&mut self, lead_key: &str, lead: &Lead<'_>) -> Result<(), StageError> {
-        self.leads.write(self.out, Placement::Explicit(self.record.partition), Some(lead_key.as_bytes()), lead)
+        self.leads.write(
+            self.out,
+            Placement::Explicit(self.record.partition),
+            Some(lead_key.as_bytes()),
+            lead,
+        )
     }
 
     fn reject(&mut self, rejection: &Rejection) -> Result<(), StageError> {

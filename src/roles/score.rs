@@ -71,11 +71,15 @@ impl Stage for Score {
     fn restore(&mut self, partition: i32, record: ConsumedRecord<'_>) -> Result<(), StageError> {
         let key = text_key(&record)?;
         let policy = &self.policy;
-        let state = self.partitions.entry(partition).or_insert_with(|| Scorer::new(Arc::clone(policy), partition));
+        let state =
+            self.partitions.entry(partition).or_insert_with(|| Scorer::new(Arc::clone(policy), partition));
         macro_rules! restore {
             ($method:ident, $record:ty) => {{
-                let value: Option<$record> =
-                    record.value.map(|value| self.decoder.decode(Some(value))).transpose().map_err(StageError::failed)?;
+                let value: Option<$record> = record
+                    .value
+                    .map(|value| self.decoder.decode(Some(value)))
+                    .transpose()
+                    .map_err(StageError::failed)?;
                 state.$method(key, value.as_ref()).map_err(StageError::failed)
             }};
         }
@@ -90,18 +94,21 @@ impl Stage for Score {
 
     fn restored(&mut self, partition: i32) {
         let policy = &self.policy;
-        self.partitions.entry(partition).or_insert_with(|| Scorer::new(Arc::clone(policy), partition)).commit();
+        self.partitions
+            .entry(partition)
+            .or_insert_with(|| Scorer::new(Arc::clone(policy), partition))
+            .commit();
     }
 
     fn process(&mut self, record: ConsumedRecord<'_>, out: &mut Outputs<'_>) -> Result<(), StageError> {
         let (refused, observed_at) = match self.decoder.decode::<Event<'_>>(record.value) {
             Ok(event) => match record.key.map(std::str::from_utf8).transpose() {
                 Ok(key) => {
-                    let state = self
-                        .partitions
-                        .get_mut(&record.partition)
-                        .ok_or_else(|| StageError::failed(format!("partition {} was not restored", record.partition)))?;
-                    let at = Origin { topic: record.topic, partition: record.partition, offset: record.offset };
+                    let state = self.partitions.get_mut(&record.partition).ok_or_else(|| {
+                        StageError::failed(format!("partition {} was not restored", record.partition))
+                    })?;
+                    let at =
+                        Origin { topic: record.topic, partition: record.partition, offset: record.offset };
                     let applied = state.apply(key, &event, &at);
                     self.outcomes.note(applied.outcome);
                     let Some(rejection) = applied.rejection else { return Ok(()) };
@@ -118,7 +125,8 @@ impl Stage for Score {
                 ((codec_code(&error), error.to_string()), None)
             }
         };
-        let refusal = Refusal { stage: NAME, code: refused.0, sentence: &refused.1, locator: "", observed_at };
+        let refusal =
+            Refusal { stage: NAME, code: refused.0, sentence: &refused.1, locator: "", observed_at };
         dead_letter(&mut self.dead_letters, out, &record, &refusal)
     }
 

@@ -36,7 +36,8 @@ async fn listen(
     router: axum::Router,
     readiness: Arc<Readiness>,
 ) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(address).await.with_context(|| format!("{server}: listening on {address}"))?;
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("{server}: listening on {address}"))?;
     tracing::info!(address = %listener.local_addr()?, server, "serving");
     let limits = context.config.http.clone().named(server);
     let served = httpserver::serve(listener, router, limits, context.shutdown.token());

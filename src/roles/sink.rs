@@ -112,9 +112,10 @@ impl<'a> Session<'a> {
         let consumer = SinkConsumer::start(&context.kafka, &consumer_config(context, store))?;
         let group = group_name(&context.config, store.stage());
         let writer = match store {
-            Store::ClickHouse => {
-                Writer::ClickHouse(ClickHouseSink::new(&connect::clickhouse(&context.config.clickhouse), &context.schemas))
-            }
+            Store::ClickHouse => Writer::ClickHouse(ClickHouseSink::new(
+                &connect::clickhouse(&context.config.clickhouse),
+                &context.schemas,
+            )),
             Store::Postgres => {
                 let pool = postgres::pool(&connect::postgres(&context.config.postgres))?;
                 Writer::Postgres(PostgresSink::new(pool, group, &context.schemas))
@@ -203,10 +204,14 @@ impl<'a> Session<'a> {
         loop {
             let result = match &mut self.writer {
                 Writer::ClickHouse(writer) => match writer.write(&records).await {
-                    Ok(written) => self.dead_letters.keep(&consumed, &written.rejected).await.map(|()| written),
+                    Ok(written) => {
+                        self.dead_letters.keep(&consumed, &written.rejected).await.map(|()| written)
+                    }
                     Err(error) => Err(error),
                 },
-                Writer::Postgres(writer) => write_postgres(writer, &records, &consumed, &mut self.dead_letters).await,
+                Writer::Postgres(writer) => {
+                    write_postgres(writer, &records, &consumed, &mut self.dead_letters).await
+                }
             };
             match result {
                 Ok(_) => break,
@@ -258,7 +263,11 @@ struct DeadLetters {
 
 impl DeadLetters {
     /// Writes a dead letter for each record that the store refuses, and waits until Kafka has them.
-    async fn keep(&mut self, consumed: &[kafka::ConsumedRecord<'_>], rejected: &[Rejected]) -> Result<(), SinkError> {
+    async fn keep(
+        &mut self,
+        consumed: &[kafka::ConsumedRecord<'_>],
+        rejected: &[Rejected],
+    ) -> Result<(), SinkError> {
         for refused in rejected {
             let record = &consumed[refused.index];
             let refusal = Refusal {
@@ -269,11 +278,20 @@ impl DeadLetters {
                 observed_at: None,
             };
             let mut value = Vec::new();
-            let lost = |reason: String| SinkError::Transient { store: "kafka", action: "keep a dead letter", reason };
-            self.encoder.encode(&letter(record, &refusal), &mut value).map_err(|error| lost(error.to_string()))?;
-            let sent = self.producer.send(Record::new(&self.topic, record.key, Some(&value)).to_partition(record.partition));
+            let lost = |reason: String| SinkError::Transient {
+                store: "kafka",
+                action: "keep a dead letter",
+                reason,
+            };
+            self.encoder
+                .encode(&letter(record, &refusal), &mut value)
+                .map_err(|error| lost(error.to_string()))?;
+            let sent = self
+                .producer
+                .send(Record::new(&self.topic, record.key, Some(&value)).to_partition(record.partition));
             sent.await.map_err(|error| lost(error.to_string()))?;
-            ::metrics::counter!(metrics::DEAD_LETTERS_TOTAL, "stage" => self.stage, "reason" => refused.code).increment(1);
+            ::metrics::counter!(metrics::DEAD_LETTERS_TOTAL, "stage" => self.stage, "reason" => refused.code)
+                .increment(1);
         }
         Ok(())
     }
@@ -283,9 +301,11 @@ fn consumer_config(context: &Context, store: Store) -> SinkConfig {
     let (config, processing) = (&context.config, &context.config.processing);
     let group = group_name(config, store.stage());
     let (rows, bytes, wait_ms) = match store {
-        Store::ClickHouse => {
-            (config.clickhouse.batch_rows_max, config.clickhouse.batch_bytes_max, config.clickhouse.batch_wait_ms)
-        }
+        Store::ClickHouse => (
+            config.clickhouse.batch_rows_max,
+            config.clickhouse.batch_bytes_max,
+            config.clickhouse.batch_wait_ms,
+        ),
         Store::Postgres => {
             (config.postgres.batch_rows_max, config.postgres.batch_bytes_max, config.postgres.batch_wait_ms)
         }

@@ -57,7 +57,9 @@ pub async fn run<S: Stage + 'static>(
                 let _ = done.send(supervise(&context, name, &config, || make()));
             })
             .with_context(|| format!("starting a thread for {name}"))?;
-        workers.spawn(async move { ended.await.unwrap_or_else(|_| Err(anyhow!("a worker of {name} panicked"))) });
+        workers.spawn(
+            async move { ended.await.unwrap_or_else(|_| Err(anyhow!("a worker of {name} panicked"))) },
+        );
     }
     while let Some(worker) = workers.join_next().await {
         worker.context("waiting for a worker")??;
@@ -73,10 +75,12 @@ fn supervise<S: Stage>(
 ) -> anyhow::Result<()> {
     let mut pause = RESTART_PAUSE_FIRST;
     loop {
-        let mut observer = Observer { health: context.health.clone(), part: config.transactional_id.clone(), ran: false };
+        let mut observer =
+            Observer { health: context.health.clone(), part: config.transactional_id.clone(), ran: false };
         observer.say(Err("joining its group".to_owned()));
         let mut stage = make();
-        let result = run_stage(&context.kafka, config, &mut stage, &context.shutdown.thread_token(), &mut observer);
+        let result =
+            run_stage(&context.kafka, config, &mut stage, &context.shutdown.thread_token(), &mut observer);
         match result {
             Ok(()) => return Ok(()),
             Err(error) if error.is_retriable() && !context.shutdown.is_requested() => {
@@ -103,7 +107,13 @@ fn wait(context: &Context, pause: Duration) {
     }
 }
 
-fn stage_config(context: &Context, name: &str, number: usize, inputs: &[Topic], changelogs: &[Topic]) -> StageConfig {
+fn stage_config(
+    context: &Context,
+    name: &str,
+    number: usize,
+    inputs: &[Topic],
+    changelogs: &[Topic],
+) -> StageConfig {
     let (config, processing) = (&context.config, &context.config.processing);
     let member = format!("{}-{}-{number}", group_name(config, name), processing.instance);
     let at_least_once = processing.guarantee == Guarantee::AtLeastOnce;
@@ -157,7 +167,12 @@ impl StageObserver for Observer {
             }
             StageEvent::Revoked { lost, .. } => self.say(Err(format!("partitions revoked (lost: {lost})"))),
             StageEvent::Aborted { records, reason } => {
-                tracing::warn!(worker = self.part, records, reason, "transaction aborted, its records are read again");
+                tracing::warn!(
+                    worker = self.part,
+                    records,
+                    reason,
+                    "transaction aborted, its records are read again"
+                );
             }
             StageEvent::ProducerRebuilt => tracing::warn!(worker = self.part, "producer rebuilt"),
             StageEvent::Committed { .. } => {}

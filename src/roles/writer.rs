@@ -18,7 +18,11 @@ pub struct Writer {
 impl Writer {
     /// A writer of a topic's values.
     pub fn new(context: &Context, topic: Topic) -> Self {
-        Self { topic: context.topics.name(topic), encoder: context.schemas.encoder(topic), buffer: Vec::new() }
+        Self {
+            topic: context.topics.name(topic),
+            encoder: context.schemas.encoder(topic),
+            buffer: Vec::new(),
+        }
     }
 
     /// Writes a value.
@@ -56,7 +60,8 @@ pub fn dead_letter(
     record: &ConsumedRecord<'_>,
     refusal: &Refusal<'_>,
 ) -> Result<(), StageError> {
-    ::metrics::counter!(metrics::DEAD_LETTERS_TOTAL, "stage" => refusal.stage, "reason" => refusal.code).increment(1);
+    ::metrics::counter!(metrics::DEAD_LETTERS_TOTAL, "stage" => refusal.stage, "reason" => refusal.code)
+        .increment(1);
     let letter = letter(record, refusal);
     writer.write(out, Placement::Explicit(record.partition), record.key, &letter)
 }
@@ -95,7 +100,8 @@ impl Outcomes {
         for outcome in processor::Outcome::ALL {
             let count = std::mem::take(&mut self.0[outcome as usize]);
             if count > 0 {
-                ::metrics::counter!(metrics::RECORDS_TOTAL, "stage" => stage, "outcome" => outcome.as_str()).increment(count);
+                ::metrics::counter!(metrics::RECORDS_TOTAL, "stage" => stage, "outcome" => outcome.as_str())
+                    .increment(count);
             }
         }
     }

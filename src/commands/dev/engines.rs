@@ -30,7 +30,9 @@ impl Engines {
         if in_memory {
             tracing::warn!("in-memory broker: nothing on it persists, and processing is at least once");
             if args.data.is_some() {
-                anyhow::bail!("--data needs Kafka, and so Java 17 or newer: the in-memory broker keeps nothing");
+                anyhow::bail!(
+                    "--data needs Kafka, and so Java 17 or newer: the in-memory broker keeps nothing"
+                );
             }
         }
         let mut wanted = vec![Engine::ClickHouse, Engine::Postgres];

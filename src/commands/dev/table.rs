@@ -30,7 +30,17 @@ pub fn render(campaigns: &[Value]) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
     table.set_header([
-        "campaign", "spend", "leads", "cost", "quality", "volume", "trend", "engage", "score", "recommendation", "conf.",
+        "campaign",
+        "spend",
+        "leads",
+        "cost",
+        "quality",
+        "volume",
+        "trend",
+        "engage",
+        "score",
+        "recommendation",
+        "conf.",
     ]);
     for campaign in campaigns {
         let figure = |path: &str| campaign.pointer(path).and_then(Value::as_f64).unwrap_or_default();

@@ -41,11 +41,19 @@ pub async fn sample(
     secret: &Secret,
     sink: &ProducerSink,
 ) -> anyhow::Result<()> {
-    let options =
-        SampleOptions { seed: args.seed, campaigns: args.campaigns, accounts: ACCOUNTS, days: DAYS, end: now() };
+    let options = SampleOptions {
+        seed: args.seed,
+        campaigns: args.campaigns,
+        accounts: ACCOUNTS,
+        days: DAYS,
+        end: now(),
+    };
     let url = format!("http://{}/webhooks/crm/{SAMPLE_CRM}", context.config.ingest.listen);
     let bar = ProgressBar::new_spinner()
-        .with_style(ProgressStyle::with_template("{spinner} {msg} {pos} messages {per_sec}").unwrap_or_else(|_| ProgressStyle::default_spinner()))
+        .with_style(
+            ProgressStyle::with_template("{spinner} {msg} {pos} messages {per_sec}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+        )
         .with_message("sample traffic:");
     let (posts, waiting) = mpsc::sync_channel::<CrmMessage>(POSTERS * 4);
     let (secret, bar_of_posters) = (secret.clone(), bar.clone());
@@ -54,10 +62,13 @@ pub async fn sample(
     for item in ingest::sample::generate(&options) {
         match item.message {
             SampleMessage::Facebook(message) => {
-                let record = Record::Raw { topic: Topic::RawFacebook, key: &message.key, event: &message.event() };
+                let record =
+                    Record::Raw { topic: Topic::RawFacebook, key: &message.key, event: &message.event() };
                 acknowledged.push_back(sink.send(record));
                 bar.inc(1);
-                if acknowledged.len() >= 1_000 && let Some(oldest) = acknowledged.pop_front() {
+                if acknowledged.len() >= 1_000
+                    && let Some(oldest) = acknowledged.pop_front()
+                {
                     oldest.await?;
                 }
             }
@@ -90,7 +101,12 @@ async fn offer(posts: &mpsc::SyncSender<CrmMessage>, mut message: CrmMessage) ->
 }
 
 /// Posts every message, some at a time; their order does not matter to the rules.
-fn post_all(url: &str, secret: &Secret, waiting: mpsc::Receiver<CrmMessage>, bar: &ProgressBar) -> anyhow::Result<()> {
+fn post_all(
+    url: &str,
+    secret: &Secret,
+    waiting: mpsc::Receiver<CrmMessage>,
+    bar: &ProgressBar,
+) -> anyhow::Result<()> {
     let waiting = std::sync::Mutex::new(waiting);
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     std::thread::scope(|scope| {
