@@ -55,6 +55,8 @@ pub enum Command {
     Check(OutputArgs),
     /// The effective settings, secrets masked.
     Config,
+    /// Asks an address such as http://127.0.0.1:8080/readyz and says by the exit status whether it is well.
+    Healthcheck { url: String },
     /// Serves the ClickHouse engine for `adpulse dev`.
     #[command(hide = true)]
     EngineClickhouse {

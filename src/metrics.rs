@@ -58,4 +58,12 @@ fn describe() {
     kafka::metrics::describe();
     ingest::describe();
     httpserver::metrics::describe();
+    api::metrics::describe();
+    sink::describe();
+    // A rate sees the first event only if the series was there before it.
+    for stage in ["normalize", "score"] {
+        for outcome in processor::Outcome::ALL {
+            metrics::counter!(RECORDS_TOTAL, "stage" => stage, "outcome" => outcome.as_str()).increment(0);
+        }
+    }
 }

@@ -183,6 +183,20 @@ fn the_same_file_is_the_same_batch_and_another_reading_of_it_is_not() {
 }
 
 #[test]
+fn of_two_uploads_that_bring_their_own_time_the_later_counts() {
+    let path = fixture("kag_like.csv");
+    let stamp = |uploaded_at| {
+        let options = CsvOptions { uploaded_at: Some(TimestampMs(uploaded_at)), ..on("2026-03-01") };
+        let plan = plan(&path, &options).unwrap();
+        (plan.report().observed_at, plan.report().batch_id.clone())
+    };
+    // The rules compare (observed_at, batch id).
+    let (earlier, later) = (stamp(1_790_000_000_000), stamp(1_790_000_000_001));
+    assert_eq!(earlier.0, later.0);
+    assert!(earlier < later);
+}
+
+#[test]
 fn styles_proven_late_in_a_file_hold_for_all_of_it() {
     let mut text = "Campaign ID;Day;Amount spent (EUR);Impressions\n".to_owned();
     (0..2_000).for_each(|row| text += &format!("{row};01/02/2026;1.234;1\n"));

@@ -107,3 +107,14 @@ async fn postgres_answers(config: &Config) -> anyhow::Result<String> {
     sink::postgres::ping(&sink::postgres::pool(&connect::postgres(&config.postgres))?).await?;
     Ok("answers".to_owned())
 }
+
+/// For containers without any other program: 0 when the address answers with success, 1 otherwise.
+pub async fn answers_well(url: String) -> anyhow::Result<ExitCode> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(5)))
+        .http_status_as_error(false)
+        .build()
+        .into();
+    let answer = tokio::task::spawn_blocking(move || agent.get(&url).call()).await??;
+    Ok(if answer.status().is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

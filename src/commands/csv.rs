@@ -69,6 +69,7 @@ fn options(reading: &CsvReading) -> CsvOptions {
             ClockChoice::Wall => ObservedAt::At(now()),
             ClockChoice::Data => ObservedAt::FromRows,
         },
+        uploaded_at: Some(now()),
         ..CsvOptions::default()
     }
 }
@@ -97,7 +98,8 @@ impl Upload {
     /// Sends a planned file in one transaction.
     pub fn send(&self, plan: &CsvPlan) -> anyhow::Result<CsvSummary> {
         // Named after its content: a second upload of the same file fences the first instead of interleaving with it.
-        let id = format!("{}csv-{}", self.prefix, plan.report().batch_id);
+        let content = plan.report().batch_id.rsplit('-').next().unwrap_or_default();
+        let id = format!("{}csv-{content}", self.prefix);
         let mut upload = TransactionalUpload::begin(&self.kafka, &id, self.timeout)
             .with_context(|| format!("Kafka at {}", self.kafka.brokers))?;
         let (raw, dead) = (self.names.name(Topic::RawCsv), self.names.name(Topic::DeadLetters));

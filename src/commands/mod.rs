@@ -35,6 +35,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 print(&config.to_toml()?)?;
                 Ok(ExitCode::SUCCESS)
             }
+            Command::Healthcheck { url } => check::answers_well(url).await,
             Command::Dev(args) => dev::run(config, args).await,
             Command::Csv(args) => csv::run(&config, &args).await,
             Command::Topics(args) => topics::run(&config, args.json).await,

@@ -28,6 +28,9 @@ pub struct CsvOptions {
     pub time_zone: Option<String>,
     /// When the figures were observed.
     pub observed_at: ObservedAt,
+    /// The moment of the upload, which decides between uploads that were observed at the same moment: with
+    /// [`ObservedAt::FromRows`] a corrected copy covers the same days as the original, and the later upload counts.
+    pub uploaded_at: Option<TimestampMs>,
     /// Limits.
     pub limits: CsvLimits,
 }
@@ -135,6 +138,7 @@ impl Default for CsvOptions {
             currency: None,
             time_zone: None,
             observed_at: ObservedAt::FromRows,
+            uploaded_at: None,
             limits: CsvLimits::default(),
         }
     }

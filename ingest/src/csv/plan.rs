@@ -290,5 +290,10 @@ fn batch_id(layout: &Layout, digest: u128, options: &CsvOptions) -> String {
         layout.profile.results,
         layout.profile.totals,
     );
-    format!("csv-{:032x}", xxh3_128(reading.as_bytes()))
+    let identity = xxh3_128(reading.as_bytes());
+    match (options.observed_at, options.uploaded_at) {
+        // Batches observed at the same moment are ordered by their id, so here the id begins with the upload's moment.
+        (ObservedAt::FromRows, Some(moment)) => format!("csv-{:013}-{identity:032x}", moment.0),
+        _ => format!("csv-{identity:032x}"),
+    }
 }
