@@ -294,8 +294,11 @@ impl Config {
         if self.processing.workers == 0 {
             bail!("processing.workers = 0: a stage needs at least one worker");
         }
-        if self.clock.tick_interval_ms < 100 {
-            bail!("clock.tick_interval_ms = {}: must be at least 100", self.clock.tick_interval_ms);
+        if (1..100).contains(&self.clock.tick_interval_ms) {
+            bail!(
+                "clock.tick_interval_ms = {}: must be at least 100, or 0 for no scheduler",
+                self.clock.tick_interval_ms
+            );
         }
         for (name, crm) in &self.crm {
             if crm.secret.reveal().is_empty() {

@@ -71,15 +71,15 @@ impl TopicReader {
     /// [`KafkaError::TopicMissing`], [`KafkaError::Unreachable`], [`KafkaError::OffsetsLost`] when `from` lies before the oldest record.
     pub fn open(settings: &KafkaSettings, group: &str, range: &ReadRange) -> Result<Self, KafkaError> {
         let asking = inspector(settings, range.isolation)?;
-        let all = partitions_of(&asking, settings, std::slice::from_ref(&range.topic))?;
+        let mut wanted = partitions_of(&asking, settings, std::slice::from_ref(&range.topic))?;
+        wanted.retain(|partition| {
+            range.partitions.as_ref().is_none_or(|numbers| numbers.contains(&partition.partition))
+        });
+        let kept = watermarks(&asking, settings, &wanted)?;
         let mut assignment = TopicPartitionList::new();
         let mut open = BTreeMap::new();
-        for partition in all {
+        for (partition, (low, end)) in wanted.into_iter().zip(kept) {
             let number = partition.partition;
-            if range.partitions.as_ref().is_some_and(|wanted| !wanted.contains(&number)) {
-                continue;
-            }
-            let (low, end) = watermarks(&asking, settings, &partition)?;
             let from = range.from.get(&number).copied().unwrap_or(low);
             let until = range.until.get(&number).copied().unwrap_or(end).min(end);
             if from < low {

@@ -57,7 +57,8 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 async fn run_roles(config: Config, wanted: &[Role]) -> anyhow::Result<ExitCode> {
-    let context = context(config, true).await?;
+    let ticks = config.clock.tick_interval_ms > 0;
+    let context = context(config, ticks).await?;
     context.shutdown.on_signals()?;
     roles::run(&context, wanted).await?;
     Ok(ExitCode::SUCCESS)

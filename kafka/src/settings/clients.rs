@@ -160,7 +160,8 @@ impl KafkaSettings {
         prefetch_bytes: usize,
     ) -> Result<ClientConfig, KafkaError> {
         let mut config = self.consumer(isolation, prefetch_bytes)?;
-        config.set("group.id", group).set("enable.partition.eof", "true");
+        // A bounded read ends at the end of the log, where a long poll would only delay the news.
+        config.set("group.id", group).set("enable.partition.eof", "true").set("fetch.wait.max.ms", "20");
         Ok(config)
     }
 

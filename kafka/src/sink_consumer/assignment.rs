@@ -62,10 +62,11 @@ impl Worker {
     fn begin(&mut self, explicit: &[(TopicPartition, i64)]) -> Result<(), KafkaError> {
         let answer = committed(&self.consumer, &self.partitions, self.config.request_timeout)?;
         let client = inspector(&self.settings, Isolation::ReadCommitted)?;
+        let asked: Vec<TopicPartition> = answer.iter().map(|entry| entry.partition.clone()).collect();
+        let kept = watermarks(&client, &self.settings, &asked)?;
         let mut starts = Vec::with_capacity(answer.len());
-        for entry in answer {
+        for (entry, (low, _)) in answer.into_iter().zip(kept) {
             let given = explicit.iter().find(|(partition, _)| *partition == entry.partition);
-            let (low, _) = watermarks(&client, &self.settings, &entry.partition)?;
             let start = given.map(|(_, offset)| *offset).or(entry.offset).unwrap_or(low);
             if start < low {
                 return Err(self.lost(&entry.partition, start, low));
@@ -130,8 +131,9 @@ impl Worker {
 
     pub(super) fn verify_kept(&self, positions: &[(TopicPartition, i64)]) -> Result<(), KafkaError> {
         let client = inspector(&self.settings, Isolation::ReadUncommitted)?;
-        for (partition, position) in positions {
-            let (low, high) = watermarks(&client, &self.settings, partition)?;
+        let asked: Vec<TopicPartition> = positions.iter().map(|(partition, _)| partition.clone()).collect();
+        let kept = watermarks(&client, &self.settings, &asked)?;
+        for ((partition, position), (low, high)) in positions.iter().zip(kept) {
             if *position < low || *position > high {
                 return Err(self.lost(partition, *position, low));
             }

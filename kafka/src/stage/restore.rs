@@ -53,10 +53,12 @@ impl Restore<'_> {
         verify_co_partitioned(&ends, settings, config)?;
         if !config.changelogs.is_empty() {
             let reader = config_of_reader(settings, config)?;
+            let stable = inspector(settings, Isolation::ReadCommitted)?;
             for topic in &config.changelogs {
-                if !self.wait_until_stable(&ends, topic, numbers)?
-                    || !self.read_topic(&reader, topic, numbers, stage, &mut restored)?
-                {
+                let Some(held) = self.wait_until_stable(&ends, &stable, topic, numbers)? else {
+                    return Ok(None);
+                };
+                if !self.read_topic(&reader, topic, &held, stage, &mut restored)? {
                     return Ok(None);
                 }
             }
@@ -68,41 +70,43 @@ impl Restore<'_> {
     }
 
     /// A predecessor's transaction may still be open or half written. What it holds back is not readable yet, so wait
-    /// until everything up to the present end is decided.
+    /// until everything up to the present end is decided. Gives the partitions that hold anything; `None` when
+    /// interrupted.
     fn wait_until_stable(
         &mut self,
         ends: &BaseConsumer<QuietContext>,
+        stable: &BaseConsumer<QuietContext>,
         topic: &str,
         numbers: &[i32],
-    ) -> Result<bool, KafkaError> {
-        let stable = inspector(self.settings, Isolation::ReadCommitted)?;
+    ) -> Result<Option<Vec<i32>>, KafkaError> {
+        let asked: Vec<TopicPartition> =
+            numbers.iter().map(|&number| TopicPartition::new(topic, number)).collect();
+        let targets = watermarks(ends, self.settings, &asked)?;
+        let held =
+            numbers.iter().zip(&targets).filter(|(_, (low, end))| low < end).map(|(&number, _)| number);
+        let held = held.collect();
         let deadline = Instant::now() + self.config.restore_stable_timeout;
-        for &number in numbers {
-            let partition = TopicPartition::new(topic, number);
-            let (_, target) = watermarks(ends, self.settings, &partition)?;
-            loop {
-                let (_, reached) = watermarks(&stable, self.settings, &partition)?;
-                if reached >= target {
-                    break;
-                }
-                if (self.interrupted)() {
-                    return Ok(false);
-                }
-                if Instant::now() >= deadline {
-                    return Err(KafkaError::Restore {
-                        topic: topic.to_owned(),
-                        partition: number,
-                        reason: format!(
-                            "a transaction is still open at offset {reached} of {target} after {:?}. Its writer hangs: \
-                             stop it, or abort it with kafka-transactions",
-                            self.config.restore_stable_timeout
-                        ),
-                    });
-                }
-                std::thread::sleep(Duration::from_millis(20));
+        loop {
+            let reached = watermarks(stable, self.settings, &asked)?;
+            let behind =
+                reached.iter().zip(&targets).position(|((_, reached), (_, target))| reached < target);
+            let Some(behind) = behind else { return Ok(Some(held)) };
+            if (self.interrupted)() {
+                return Ok(None);
             }
+            if Instant::now() >= deadline {
+                return Err(KafkaError::Restore {
+                    topic: topic.to_owned(),
+                    partition: numbers[behind],
+                    reason: format!(
+                        "a transaction is still open at offset {} of {} after {:?}. Its writer hangs: stop it, or abort it \
+                         with kafka-transactions",
+                        reached[behind].1, targets[behind].1, self.config.restore_stable_timeout
+                    ),
+                });
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(true)
     }
 
     /// One topic at a time, because the client reports the end of a partition by its number alone.

@@ -175,9 +175,10 @@ impl<'a> Worker<'a> {
             }
         };
         let client = inspector(self.batch.settings, Isolation::ReadCommitted)?;
+        let asked: Vec<TopicPartition> = answer.iter().map(|entry| entry.partition.clone()).collect();
+        let kept = watermarks(&client, self.batch.settings, &asked)?;
         let mut starts = Vec::with_capacity(answer.len());
-        for CommittedOffset { partition, offset, .. } in answer {
-            let (low, _) = watermarks(&client, self.batch.settings, &partition)?;
+        for (CommittedOffset { partition, offset, .. }, (low, _)) in answer.into_iter().zip(kept) {
             let start = offset.unwrap_or(low);
             if start < low {
                 return Err(self.lost(&partition, start, low));
@@ -190,8 +191,9 @@ impl<'a> Worker<'a> {
     /// Fails when retention has overtaken one of these positions.
     fn verify_kept(&self, positions: &[(TopicPartition, i64)]) -> Result<(), KafkaError> {
         let client = inspector(self.batch.settings, Isolation::ReadUncommitted)?;
-        for (partition, position) in positions {
-            let (low, high) = watermarks(&client, self.batch.settings, partition)?;
+        let asked: Vec<TopicPartition> = positions.iter().map(|(partition, _)| partition.clone()).collect();
+        let kept = watermarks(&client, self.batch.settings, &asked)?;
+        for ((partition, position), (low, high)) in positions.iter().zip(kept) {
             if *position < low || *position > high {
                 return Err(self.lost(partition, *position, low));
             }

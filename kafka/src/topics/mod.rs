@@ -124,12 +124,10 @@ impl Admin {
         let (settings, topics) = (self.settings.clone(), topics.to_vec());
         on_blocking_thread(move || {
             let client = inspector(&settings, isolation)?;
-            let mut offsets = Vec::new();
-            for partition in partitions_of(&client, &settings, &topics)? {
-                let (low, end) = watermarks(&client, &settings, &partition)?;
-                offsets.push(PartitionOffsets { partition, low, end });
-            }
-            Ok(offsets)
+            let partitions = partitions_of(&client, &settings, &topics)?;
+            let offsets = watermarks(&client, &settings, &partitions)?;
+            let named = partitions.into_iter().zip(offsets);
+            Ok(named.map(|(partition, (low, end))| PartitionOffsets { partition, low, end }).collect())
         })
         .await
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError as ClientError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{ClusterInfo, PartitionLag, PartitionOffsets};
@@ -63,24 +64,61 @@ pub(crate) fn partitions_of(
     Ok(partitions)
 }
 
-/// Low watermark, and high watermark or last stable offset, by the client's isolation.
+/// Low watermark, and high watermark or last stable offset by the client's isolation, of each partition in the order
+/// asked. Two requests to each leader, however many partitions: one by one they would dominate a restart.
 pub(crate) fn watermarks<C: rdkafka::consumer::ConsumerContext>(
     client: &BaseConsumer<C>,
     settings: &KafkaSettings,
-    partition: &TopicPartition,
-) -> Result<(i64, i64), KafkaError> {
+    partitions: &[TopicPartition],
+) -> Result<Vec<(i64, i64)>, KafkaError> {
+    let lows = list_offsets(client, settings, partitions, Offset::Beginning)?;
+    let ends = list_offsets(client, settings, partitions, Offset::End)?;
+    Ok(lows.into_iter().zip(ends).collect())
+}
+
+/// ListOffsets for one end of the logs. The client passes `Beginning` and `End` on as the protocol's own timestamps for
+/// the earliest and the latest offset (-2 and -1).
+fn list_offsets<C: rdkafka::consumer::ConsumerContext>(
+    client: &BaseConsumer<C>,
+    settings: &KafkaSettings,
+    partitions: &[TopicPartition],
+    which: Offset,
+) -> Result<Vec<i64>, KafkaError> {
+    let unreachable = |reason: String| KafkaError::Unreachable { brokers: settings.brokers.clone(), reason };
+    if partitions.is_empty() {
+        return Ok(Vec::new());
+    }
     let end = Instant::now() + settings.request_timeout;
     loop {
-        match client.fetch_watermarks(&partition.topic, partition.partition, settings.request_timeout) {
-            Ok(offsets) => return Ok(offsets),
+        let mut asked = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            asked
+                .add_partition_offset(&partition.topic, partition.partition, which)
+                .map_err(KafkaError::client("listing offsets"))?;
+        }
+        let answer = client.offsets_for_times(asked, settings.request_timeout).and_then(|answer| {
+            let offset_of = |partition: &TopicPartition| {
+                let found = answer.find_partition(&partition.topic, partition.partition);
+                found.map_or(Ok(None), |element| {
+                    element.error()?;
+                    Ok(match element.offset() {
+                        Offset::Offset(offset) => Some(offset),
+                        _ => None,
+                    })
+                })
+            };
+            partitions.iter().map(offset_of).collect::<Result<Option<Vec<i64>>, ClientError>>()
+        });
+        match answer {
+            Ok(Some(offsets)) => return Ok(offsets),
+            Ok(None) => {
+                return Err(unreachable("the answer does not name every partition asked for".to_owned()));
+            }
             // A leader is being elected; a topic just created answers this way for a moment.
             Err(error) if error.is_transient() && Instant::now() < end => {
                 std::thread::sleep(Duration::from_millis(50));
             }
-            Err(error) => {
-                let reason = format!("offsets of {partition}: {error}");
-                return Err(KafkaError::Unreachable { brokers: settings.brokers.clone(), reason });
-            }
+            Err(error) => return Err(unreachable(format!("offsets of {}: {error}", partitions[0].topic))),
         }
     }
 }

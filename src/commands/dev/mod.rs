@@ -59,7 +59,8 @@ async fn with_engines(
     }
     migrate(&config).await?;
     // A file that brings its own time must not be outrun by the computer's.
-    let ticks = args.csv.is_empty() || args.reading.clock == ClockChoice::Wall;
+    let ticks =
+        (args.csv.is_empty() || args.reading.clock == ClockChoice::Wall) && config.clock.tick_interval_ms > 0;
     let context = context(config, ticks && !args.once).await?;
     context.shutdown.on_signals()?;
     let running = {
