@@ -25,7 +25,7 @@ pub fn start(format: Option<LogFormat>, filter: &str) {
         .with_timer(ChronoUtc::rfc_3339());
     match format {
         LogFormat::Pretty => {
-            builder.with_target(false).with_ansi(std::env::var_os("NO_COLOR").is_none()).init()
+            builder.with_target(false).with_ansi(std::env::var_os("NO_COLOR").is_none()).init();
         }
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }

@@ -150,6 +150,20 @@ pub(crate) fn assign_at(
     consumer.assign(&offset_list(starts)?).map_err(KafkaError::client("assigning"))
 }
 
+/// Goes back to these offsets in partitions that are being fetched; what was fetched beyond them is dropped. Assigning the
+/// same partitions again would do too, but twice in quick succession it makes the client library abort the process: it
+/// then stops one fetcher twice.
+pub(crate) fn seek(
+    consumer: &GroupConsumer,
+    offsets: impl IntoIterator<Item = (TopicPartition, i64)>,
+    timeout: Duration,
+) -> Result<(), KafkaError> {
+    let sought =
+        consumer.seek_partitions(offset_list(offsets)?, timeout).map_err(KafkaError::client("seeking"))?;
+    let refused = sought.elements().iter().find_map(|element| element.error().err());
+    refused.map_or(Ok(()), |error| Err(KafkaError::Client { operation: "seeking", source: error }))
+}
+
 pub(crate) fn offset_list(
     offsets: impl IntoIterator<Item = (TopicPartition, i64)>,
 ) -> Result<TopicPartitionList, KafkaError> {

@@ -69,6 +69,8 @@ fn a_second_worker_takes_half_of_the_partitions() {
         .wait(|event| matches!(event, StageEvent::Running { partitions, .. } if partitions.len() == 2));
     pipeline.fill(&settings, 2_000, 4_000);
     pipeline.wait_for(&settings, 4_000);
+    // Both at once: a worker that sees the other leave would be handed its partitions before it ends itself.
+    second.shutdown.request();
     let mut state = first.stop();
     state.extend(second.stop());
     assert_eq!(state, expected_state(4, 4_000));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use comfy_table::Table;
 use indicatif::{ProgressBar, ProgressStyle};
-use ingest::csv::{CsvItem, CsvOptions, CsvPlan, CsvSummary, FileReport, ObservedAt, ProfileChoice};
+use ingest::csv::{CsvItem, CsvOptions, CsvPlan, CsvSummary, Field, FileReport, ObservedAt, ProfileChoice};
 use kafka::{KafkaError, KafkaSettings, Record, StageError, TransactionalUpload};
 use schemas::{Schemas, Topic};
 use serde_json::json;
@@ -150,7 +150,7 @@ fn as_json(path: &Path, report: &FileReport, summary: Option<&CsvSummary>) -> se
     let columns: Vec<_> = report
         .columns
         .iter()
-        .map(|column| json!({"name": column.name, "field": column.field.map(|f| f.name()), "style": column.style}))
+        .map(|column| json!({"name": column.name, "field": column.field.map(Field::name), "style": column.style}))
         .collect();
     let text = |day: Option<schemas::Day>| day.map(|day| day.to_string());
     let sent = summary.map(|s| {
@@ -183,7 +183,7 @@ fn as_text(path: &Path, report: &FileReport, summary: Option<&CsvSummary>) -> St
     for column in &report.columns {
         table.add_row([
             column.name.as_str(),
-            column.field.map_or("–", |f| f.name()),
+            column.field.map_or("–", Field::name),
             column.style.unwrap_or(""),
         ]);
     }

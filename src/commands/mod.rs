@@ -8,28 +8,32 @@ mod topics;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use crate::cli::{Cli, Command};
-use crate::config::Config;
-use crate::roles::{self, Context, Health, Role};
+use crate::config::{Config, ms};
+use crate::roles::{self, Context, Health, Listeners, Role};
 use crate::shutdown::Shutdown;
 use crate::topics::TopicNames;
 use crate::{connect, metrics};
+
+/// The workers have the deadline itself; this is for what is left to do after them.
+const DEADLINE_MARGIN: Duration = Duration::from_secs(5);
 
 /// Dispatches.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Command::EngineClickhouse { arguments } = cli.command {
         let options =
             devstack::clickhouse::Options::from_args(arguments).context("engine-clickhouse: arguments")?;
-        return runtime()?.block_on(async {
+        return block_on(async {
             devstack::clickhouse::serve(options).await?;
             Ok(ExitCode::SUCCESS)
         });
     }
     let config = Config::load(cli.config.as_deref())?;
-    runtime()?.block_on(async move {
+    block_on(async move {
         match cli.command {
             Command::Config => {
                 print(&config.to_toml()?)?;
@@ -52,20 +56,38 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")
+fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    let result = runtime.block_on(work);
+    // A blocking call that hangs must not hold the process when everything else has ended.
+    runtime.shutdown_timeout(DEADLINE_MARGIN);
+    result
 }
 
 async fn run_roles(config: Config, wanted: &[Role]) -> anyhow::Result<ExitCode> {
     let ticks = config.clock.tick_interval_ms > 0;
-    let context = context(config, ticks).await?;
+    let context = context(config, ticks, Listeners::default()).await?;
     context.shutdown.on_signals()?;
-    roles::run(&context, wanted).await?;
+    tokio::select! {
+        ended = roles::run(&context, wanted) => ended?,
+        () = overdue(&context) => bail!(
+            "not ended {} ms after the signal: a dependency does not answer. What was not committed will be read again",
+            context.config.processing.shutdown_deadline_ms
+        ),
+    }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Resolves when the end was asked for and its deadline has passed: a client of a dependency that hangs may ignore its
+/// own limits.
+async fn overdue(context: &Context) {
+    context.shutdown.requested().await;
+    tokio::time::sleep(ms(context.config.processing.shutdown_deadline_ms) + DEADLINE_MARGIN).await;
+}
+
 /// Resolves the settings once, for every role of this process.
-pub async fn context(config: Config, ticks: bool) -> anyhow::Result<Context> {
+pub async fn context(config: Config, ticks: bool, listeners: Listeners) -> anyhow::Result<Context> {
     let config = Arc::new(config);
     let for_schemas = Arc::clone(&config);
     let schemas = tokio::task::spawn_blocking(move || connect::schemas(&for_schemas)).await??;
@@ -77,6 +99,7 @@ pub async fn context(config: Config, ticks: bool) -> anyhow::Result<Context> {
         health: Health::default(),
         prometheus: metrics::install()?,
         shutdown: Shutdown::default(),
+        listeners,
         ticks,
         config,
     })

@@ -11,7 +11,6 @@ use ingest::webhook::{self, CrmLimits, CrmSource};
 use ingest::{Ack, RecordSink, SinkError};
 use kafka::{Placement, ProduceError, Producer};
 use schemas::{Encoder, TimestampMs, Topic};
-use tokio::net::TcpListener;
 
 use super::Context;
 use crate::config::{Config, ms};
@@ -32,8 +31,7 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
         Arc::new(now),
         sink.clone(),
     )?;
-    let address = &context.config.ingest.listen;
-    let listener = TcpListener::bind(address).await.with_context(|| format!("ingest.listen = {address}"))?;
+    let listener = context.listeners.listen(&context.config.ingest.listen).await.context("ingest.listen")?;
     tracing::info!(address = %listener.local_addr()?, "webhook door open");
     let limits = context.config.http.clone().named("ingest");
     let served = httpserver::serve(listener, door, limits, context.shutdown.token());

@@ -1,6 +1,7 @@
 //! The roles. Each file reads top to bottom in the order data moves; Kafka is all that connects them.
 
 mod ingest;
+mod listeners;
 mod normalize;
 mod score;
 mod serve;
@@ -20,6 +21,7 @@ use crate::shutdown::Shutdown;
 use crate::topics::TopicNames;
 
 pub use ingest::{ProducerSink, now};
+pub use listeners::Listeners;
 pub use sink::Store;
 pub use worker::{Health, group_name};
 
@@ -42,6 +44,8 @@ pub struct Context {
     pub prometheus: PrometheusHandle,
     /// The wish to stop.
     pub shutdown: Shutdown,
+    /// Addresses taken before the roles start, so that nobody else takes them meanwhile.
+    pub listeners: Listeners,
     /// Whether a scheduler says what time it is; off while a historical file brings its own.
     pub ticks: bool,
 }

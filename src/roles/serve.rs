@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use api::{ApiState, Readiness, ReadinessBuilder, Renderer};
-use tokio::net::TcpListener;
 
 use super::Context;
 use crate::connect;
@@ -36,8 +35,7 @@ async fn listen(
     router: axum::Router,
     readiness: Arc<Readiness>,
 ) -> anyhow::Result<()> {
-    let listener =
-        TcpListener::bind(address).await.with_context(|| format!("{server}: listening on {address}"))?;
+    let listener = context.listeners.listen(address).await.context(server)?;
     tracing::info!(address = %listener.local_addr()?, server, "serving");
     let limits = context.config.http.clone().named(server);
     let served = httpserver::serve(listener, router, limits, context.shutdown.token());

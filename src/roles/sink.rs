@@ -94,8 +94,8 @@ impl From<SinkError> for End {
 }
 
 enum Writer {
-    ClickHouse(ClickHouseSink),
-    Postgres(PostgresSink),
+    ClickHouse(Box<ClickHouseSink>),
+    Postgres(Box<PostgresSink>),
 }
 
 struct Session<'a> {
@@ -112,13 +112,13 @@ impl<'a> Session<'a> {
         let consumer = SinkConsumer::start(&context.kafka, &consumer_config(context, store))?;
         let group = group_name(&context.config, store.stage());
         let writer = match store {
-            Store::ClickHouse => Writer::ClickHouse(ClickHouseSink::new(
+            Store::ClickHouse => Writer::ClickHouse(Box::new(ClickHouseSink::new(
                 &connect::clickhouse(&context.config.clickhouse),
                 &context.schemas,
-            )),
+            ))),
             Store::Postgres => {
                 let pool = postgres::pool(&connect::postgres(&context.config.postgres))?;
-                Writer::Postgres(PostgresSink::new(pool, group, &context.schemas))
+                Writer::Postgres(Box::new(PostgresSink::new(pool, group, &context.schemas)))
             }
         };
         let dead_letters = DeadLetters {

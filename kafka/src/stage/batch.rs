@@ -8,7 +8,7 @@ use super::link::{Link, commit_failure, connect, error_of};
 use super::transaction::{Failure, Reaction};
 use super::{Outputs, Stage, StageConfig, StageEvent, StageObserver};
 use crate::error::{KafkaError, StageError};
-use crate::group::{GroupConsumer, assign_at, committed, offset_list, rebalance_waits};
+use crate::group::{GroupConsumer, committed, offset_list, rebalance_waits, seek};
 use crate::metrics;
 use crate::positions::{Admission, Outcome, Positions};
 use crate::record::{ConsumedRecord, TopicPartition};
@@ -267,7 +267,7 @@ impl<'a> Batch<'a> {
         // Partitions that are about to be revoked are not fetched again.
         if !rebalance_waits(consumer) {
             std::thread::sleep(Duration::from_millis(20) * self.aborts_in_a_row);
-            assign_at(consumer, self.positions.committed())?;
+            seek(consumer, self.positions.committed(), self.settings.request_timeout)?;
         }
         Ok(())
     }

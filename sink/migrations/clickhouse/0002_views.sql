@@ -40,10 +40,12 @@ FROM scores FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1;
 
 -- The last score of each campaign.
+-- A campaign lies in one partition, so the offset alone says which score is current; its day may go back, as when the
+-- account's time zone becomes known.
 CREATE VIEW IF NOT EXISTS v_current_scores AS
 SELECT *
 FROM v_scores
-ORDER BY as_of DESC, _offset DESC
+ORDER BY _offset DESC
 LIMIT 1 BY platform, account_id, campaign_id;
 
 CREATE VIEW IF NOT EXISTS v_recommendations AS

@@ -26,11 +26,15 @@ pub async fn drained(context: &Context, limit: Duration) -> anyhow::Result<()> {
     ];
     for (role, topics) in stages {
         let group = group_name(&context.config, role.name());
+        let names = context.topics.names(topics);
         loop {
-            let lag = admin.lag(&group, &context.topics.names(topics)).await?;
+            let ends = admin.end_offsets(&names, Isolation::ReadUncommitted).await?;
+            let lag = admin.lag(&group, &names).await?;
+            // What a transaction still hides is on its way as well.
+            let decided = ends.iter().zip(&lag).all(|(end, lag)| lag.end >= end.end);
             let settings = context.kafka.clone();
             let of = group.clone();
-            if tokio::task::spawn_blocking(move || nothing_left(&settings, &of, lag)).await?? {
+            if decided && tokio::task::spawn_blocking(move || nothing_left(&settings, &of, lag)).await?? {
                 break;
             }
             if context.shutdown.is_requested() {

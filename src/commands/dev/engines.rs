@@ -1,13 +1,12 @@
 //! The engines behind `adpulse dev`: real ones where the machine allows, and the settings that point at them.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-
 use anyhow::Context as _;
 use devstack::{Engine, Progress, Stack, StackConfig};
 use kafka::MockBroker;
 
 use crate::cli::DevArgs;
 use crate::config::{Config, Guarantee, Secret};
+use crate::roles::Listeners;
 use crate::topics;
 
 /// The name of the sample CRM, last segment of its webhook address.
@@ -17,6 +16,7 @@ pub const SAMPLE_CRM: &str = "sample";
 pub struct Engines {
     stack: Stack,
     broker: Option<MockBroker>,
+    listeners: Listeners,
 }
 
 impl Engines {
@@ -48,12 +48,12 @@ impl Engines {
         };
         let stack = Stack::start(stack_config, &wanted).await?;
         let broker = if in_memory { Some(MockBroker::start(&topics::specs(&config.kafka)?)?) } else { None };
-        let engines = Self { stack, broker };
-        engines.point(config);
+        let engines = Self { stack, broker, listeners: Listeners::default() };
+        engines.point(config)?;
         Ok(engines)
     }
 
-    fn point(&self, config: &mut Config) {
+    fn point(&self, config: &mut Config) -> anyhow::Result<()> {
         if let Some(kafka) = self.stack.kafka() {
             config.kafka.brokers = kafka.bootstrap();
         }
@@ -67,8 +67,14 @@ impl Engines {
         if let Some(postgres) = self.stack.postgres() {
             config.postgres.url = postgres.url();
         }
-        config.api.listen = free_near(&config.api.listen);
-        config.ingest.listen = free_near(&config.ingest.listen);
+        config.api.listen = self.listeners.hold_near(&config.api.listen)?;
+        config.ingest.listen = self.listeners.hold_near(&config.ingest.listen)?;
+        Ok(())
+    }
+
+    /// The addresses of the API and the door, taken already.
+    pub fn listeners(&self) -> Listeners {
+        self.listeners.clone()
     }
 
     /// Whether the broker is the in-memory one.
@@ -91,16 +97,4 @@ pub fn add_sample_crm(config: &mut Config, secret: &ingest::webhook::Secret) {
         ..crate::config::Crm::default()
     };
     config.crm.insert(SAMPLE_CRM.to_owned(), crm);
-}
-
-/// The address itself if nobody uses it, otherwise the same with a free port.
-fn free_near(address: &str) -> String {
-    if TcpListener::bind(address).is_ok() {
-        return address.to_owned();
-    }
-    let ip = address.parse::<SocketAddr>().map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip());
-    match TcpListener::bind((ip, 0)).and_then(|listener| listener.local_addr()) {
-        Ok(free) => free.to_string(),
-        Err(_) => address.to_owned(),
-    }
 }

@@ -61,7 +61,7 @@ async fn with_engines(
     // A file that brings its own time must not be outrun by the computer's.
     let ticks =
         (args.csv.is_empty() || args.reading.clock == ClockChoice::Wall) && config.clock.tick_interval_ms > 0;
-    let context = context(config, ticks && !args.once).await?;
+    let context = context(config, ticks && !args.once, engines.listeners()).await?;
     context.shutdown.on_signals()?;
     let running = {
         let context = context.clone();
