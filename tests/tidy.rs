@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 500;
 /// Crates that must not know each other: only topics connect roles.
 const ROLES: [&str; 4] = ["processor", "ingest", "sink", "api"];
-const CRATES: [&str; 8] = ["schemas", "processor", "kafka", "ingest", "sink", "httpserver", "api", "devstack"];
+const CRATES: [&str; 9] =
+    ["schemas", "processor", "kafka", "ingest", "sink", "httpserver", "api", "devstack", "bench"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -47,7 +48,11 @@ fn manifest(name: &str) -> toml::Table {
 }
 
 fn dependencies(manifest: &toml::Table, table: &str) -> Vec<String> {
-    manifest.get(table).and_then(toml::Value::as_table).map(|t| t.keys().cloned().collect()).unwrap_or_default()
+    manifest
+        .get(table)
+        .and_then(toml::Value::as_table)
+        .map(|t| t.keys().cloned().collect())
+        .unwrap_or_default()
 }
 
 /// Collects every breach before failing, so that one run shows them all.
@@ -70,7 +75,11 @@ fn no_source_file_is_longer_than_five_hundred_lines() {
 fn every_source_file_says_first_what_it_is_for() {
     let silent: Vec<_> = files(&[".rs"])
         .into_iter()
-        .filter(|path| !read(path).starts_with("//!") && !read(path).starts_with("#![allow") && !read(path).starts_with("#![expect"))
+        .filter(|path| {
+            !read(path).starts_with("//!")
+                && !read(path).starts_with("#![allow")
+                && !read(path).starts_with("#![expect")
+        })
         .map(|path| shown(&path))
         .collect();
     none("open the file with `//!`", &silent);
@@ -85,7 +94,9 @@ fn only_the_kafka_crate_names_the_client_library() {
             let shown = shown(path);
             !shown.starts_with("kafka/") && shown != "Cargo.toml" && shown != "tests/tidy.rs"
         })
-        .filter(|path| read(path).contains(&format!("{library}::")) || read(path).contains(&format!("{library} =")))
+        .filter(|path| {
+            read(path).contains(&format!("{library}::")) || read(path).contains(&format!("{library} ="))
+        })
         .map(|path| shown(&path))
         .collect();
     none("go through the kafka crate", &named);
@@ -111,7 +122,8 @@ fn roles_know_the_contracts_and_not_each_other() {
 
 #[test]
 fn the_rules_have_no_clock_no_network_and_no_chance() {
-    let forbidden = ["tokio", "hyper", "axum", "ureq", "rand", "metrics", "tracing", "kafka", "tokio-postgres"];
+    let forbidden =
+        ["tokio", "hyper", "axum", "ureq", "rand", "metrics", "tracing", "kafka", "tokio-postgres"];
     let found: Vec<_> = dependencies(&manifest("processor"), "dependencies")
         .into_iter()
         .filter(|dependency| forbidden.contains(&dependency.as_str()))
@@ -121,8 +133,12 @@ fn the_rules_have_no_clock_no_network_and_no_chance() {
     let table = manifest("");
     let chrono = &table["workspace"]["dependencies"]["chrono"];
     assert_eq!(chrono["default-features"].as_bool(), Some(false));
-    let features: Vec<_> = chrono["features"].as_array().unwrap().iter().filter_map(toml::Value::as_str).collect();
-    assert!(!features.contains(&"clock") && !features.contains(&"now"), "chrono must not be able to ask the time");
+    let features: Vec<_> =
+        chrono["features"].as_array().unwrap().iter().filter_map(toml::Value::as_str).collect();
+    assert!(
+        !features.contains(&"clock") && !features.contains(&"now"),
+        "chrono must not be able to ask the time"
+    );
 }
 
 #[test]
@@ -176,7 +192,9 @@ fn no_module_is_a_drawer() {
         .filter(|path| {
             let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
             let parent = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
-            [stem, parent].iter().any(|name| ["util", "utils", "helper", "helpers", "misc"].contains(&name.as_str()))
+            [stem, parent]
+                .iter()
+                .any(|name| ["util", "utils", "helper", "helpers", "misc"].contains(&name.as_str()))
         })
         .map(|path| shown(&path))
         .collect();
@@ -196,12 +214,15 @@ fn unsafe_code_stays_in_the_development_engines() {
 
 #[test]
 fn packages_are_asked_for_by_name_and_never_by_host() {
-    let hosts = [["repo1.maven", "org"], ["registry.npmjs", "org"], ["pypi", "org"], ["files.pythonhosted", "org"]]
-        .map(|parts| parts.join("."));
+    let hosts =
+        [["repo1.maven", "org"], ["registry.npmjs", "org"], ["pypi", "org"], ["files.pythonhosted", "org"]]
+            .map(|parts| parts.join("."));
     let named: Vec<_> = files(&[".rs", ".toml", ".md", ".yml", ".yaml", ".lock", ".sh", "Dockerfile", "run"])
         .into_iter()
         .filter(|path| path.file_name().unwrap() != "Cargo.lock")
-        .filter(|path| fs::read_to_string(path).is_ok_and(|text| hosts.iter().any(|host| text.contains(host.as_str()))))
+        .filter(|path| {
+            fs::read_to_string(path).is_ok_and(|text| hosts.iter().any(|host| text.contains(host.as_str())))
+        })
         .map(|path| shown(&path))
         .collect();
     none("go through the package managers", &named);
@@ -210,7 +231,21 @@ fn packages_are_asked_for_by_name_and_never_by_host() {
 #[test]
 fn every_setting_has_a_default_and_a_place_in_the_defaults() {
     let defaults: toml::Table = read(&root().join("default.toml")).parse().unwrap();
-    for section in ["kafka", "registry", "processing", "clock", "ingest", "csv", "api", "metrics", "http", "clickhouse", "postgres", "policy", "crm"] {
+    for section in [
+        "kafka",
+        "registry",
+        "processing",
+        "clock",
+        "ingest",
+        "csv",
+        "api",
+        "metrics",
+        "http",
+        "clickhouse",
+        "postgres",
+        "policy",
+        "crm",
+    ] {
         assert!(defaults.get(section).is_some_and(toml::Value::is_table), "[{section}] is missing");
     }
 }

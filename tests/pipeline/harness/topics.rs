@@ -90,12 +90,17 @@ impl Installation {
     }
 
     /// Whether nothing lies between the group's offsets and the ends of its topics. Transactions leave markers behind the
-    /// last record, so where offsets differ the rest is read, and must be empty.
+    /// last record, so where offsets differ the rest is read, and must be empty. What a transaction still hides is not
+    /// nothing: its markers are written after its commit was answered.
     fn is_idle(&self, role: RoleName) -> bool {
         let settings = self.kafka_settings();
         let admin = Admin::new(&settings).unwrap();
-        let group = self.group(role);
-        let lags = block_on(admin.lag(&group, &self.inputs(role))).unwrap();
+        let (group, inputs) = (self.group(role), self.inputs(role));
+        let ends = block_on(admin.end_offsets(&inputs, Isolation::ReadUncommitted)).unwrap();
+        let lags = block_on(admin.lag(&group, &inputs)).unwrap();
+        if ends.iter().any(|end| lags.iter().any(|lag| lag.partition == end.partition && lag.end < end.end)) {
+            return false;
+        }
         lags.into_iter().filter(|lag| lag.lag > 0).all(|lag| {
             let number = lag.partition.partition;
             let range = ReadRange {

@@ -1,0 +1,130 @@
+//! Resident memory of `adpulse all`: idle, and after the sample traffic of some campaigns has gone through every role.
+
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, anyhow, bail};
+use devstack::Engine;
+use ingest::sample::{CrmMessage, SampleMessage, SampleOptions, generate};
+use ingest::webhook::{Secret, sign};
+use schemas::{TimestampMs, Topic};
+
+use crate::Options;
+use crate::report::{Figures, Report};
+use crate::site::{Site, free_address, spinner};
+
+const IDLE: Duration = Duration::from_secs(5);
+const DAYS: u32 = 40;
+const POSTERS: usize = 8;
+const CRM: &str = "sample";
+const GROUPS: [(&str, &[Topic]); 4] = [
+    ("normalize", &[Topic::RawFacebook, Topic::RawCrm, Topic::RawCsv, Topic::RawClock]),
+    ("score", &[Topic::Events]),
+    ("sink-clickhouse", &sink::clickhouse::TOPICS),
+    ("sink-postgres", &sink::postgres::TOPICS),
+];
+
+/// Measures.
+pub async fn run(options: &Options) -> anyhow::Result<Report> {
+    let campaigns = options.size(100, 5);
+    let mut report = Report { command: "memory", records: campaigns, series: Vec::new() };
+    for _ in 0..options.runs.unwrap_or(1).max(1) {
+        report.add("adpulse all", once(u32::try_from(campaigns)?, options.seed).await?);
+    }
+    Ok(report)
+}
+
+async fn once(campaigns: u32, seed: u64) -> anyhow::Result<Figures> {
+    let mut site = Site::start(&[Engine::Kafka, Engine::ClickHouse, Engine::Postgres], None).await?;
+    let (api, door) = (free_address()?, free_address()?);
+    let secret = Secret::from_bytes(&seed.to_le_bytes().repeat(4)).context("a secret for the sample CRM")?;
+    site.set("API__LISTEN", &api);
+    site.set("INGEST__LISTEN", &door);
+    site.set("CRM__SAMPLE__SECRET", &secret.reveal());
+    site.set("CRM__SAMPLE__CLOCK", "data");
+    let mut role = site.role(&["all"], false)?;
+    ready(&api).await?;
+    tokio::time::sleep(IDLE).await;
+    role.verify_running()?;
+    let idle = role.memory()?;
+
+    let end = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock")?.as_millis();
+    let sample =
+        SampleOptions { seed, campaigns, accounts: 3, days: DAYS, end: TimestampMs(i64::try_from(end)?) };
+    let mut posts = Vec::new();
+    let (mut rows, mut objects) = (0_u64, Vec::new());
+    for item in generate(&sample) {
+        match item.message {
+            SampleMessage::Facebook(message) => objects.push(message),
+            SampleMessage::Crm(message) => posts.push(message),
+        }
+    }
+    rows += objects.len() as u64;
+    let loaded = site.load(rows, move |loader| {
+        objects.iter().try_for_each(|message| loader.put(Topic::RawFacebook, &message.key, &message.event()))
+    });
+    loaded.await?;
+    let messages = rows + posts.len() as u64;
+    let url = format!("http://{door}/webhooks/crm/{CRM}");
+    let waiting = spinner(&format!("posting {} webhooks", posts.len()));
+    tokio::task::spawn_blocking(move || post_all(&url, &secret, posts)).await??;
+    waiting.finish_and_clear();
+    for (group, topics) in GROUPS {
+        site.drained(&mut role, group, topics).await?;
+    }
+    tokio::time::sleep(IDLE).await;
+    let after = role.memory()?;
+    role.stop().await?;
+    site.stop().await?;
+    Ok([
+        ("idle_mib", idle.now),
+        ("after_traffic_mib", after.now),
+        ("peak_mib", after.peak),
+        ("messages", super::float(messages)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into())
+}
+
+async fn ready(api: &str) -> anyhow::Result<()> {
+    for _ in 0..600 {
+        let url = format!("http://{api}/readyz");
+        let answer = tokio::task::spawn_blocking(move || ureq::get(&url).call().is_ok()).await?;
+        if answer {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    bail!("`adpulse all` was not ready within a minute")
+}
+
+fn post_all(url: &str, secret: &Secret, posts: Vec<CrmMessage>) -> anyhow::Result<()> {
+    let posts = Mutex::new(posts.into_iter());
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    std::thread::scope(|scope| {
+        let post_some = || {
+            loop {
+                let next = posts.lock().map_err(|_| anyhow!("a poster panicked"))?.next();
+                let Some(message) = next else { return Ok(()) };
+                post(&agent, url, secret, &message)?;
+            }
+        };
+        let posters: Vec<_> = (0..POSTERS).map(|_| scope.spawn(post_some)).collect();
+        posters.into_iter().try_for_each(|poster| poster.join().map_err(|_| anyhow!("a poster panicked"))?)
+    })
+}
+
+fn post(agent: &ureq::Agent, url: &str, secret: &Secret, message: &CrmMessage) -> anyhow::Result<()> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock")?.as_secs();
+    let timestamp = i64::try_from(now)?;
+    let answer = agent
+        .post(url)
+        .header("content-type", "application/json")
+        .header("webhook-id", &message.id)
+        .header("webhook-timestamp", timestamp.to_string())
+        .header("webhook-signature", sign(secret, &message.id, timestamp, &message.body))
+        .send(message.body.as_slice())
+        .with_context(|| format!("posting to {url}"))?;
+    anyhow::ensure!(answer.status().is_success(), "{url} answered {}", answer.status());
+    Ok(())
+}

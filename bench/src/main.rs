@@ -1,0 +1,109 @@
+//! What a CPU-second of each role carries, measured on the real binary and real engines.
+//!
+//! Each command starts fresh engines for every run, loads a seeded corpus, lets `adpulse` work it off as a process of its own, and
+//! reads that process's CPU time and memory from the kernel. It refuses to report a run that lost or refused a record. Nothing
+//! calls it but people and CI; `README.md` beside it says how to read the figures.
+
+#![expect(
+    unreachable_pub,
+    reason = "a binary has no public interface; `pub` says what the other modules use"
+)]
+
+mod commands;
+mod corpus;
+mod process;
+mod report;
+mod site;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Parser, Subcommand};
+
+/// Benchmarks of adpulse.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Command {
+    /// Raw messages to facts: insights rows and CRM events.
+    Normalize,
+    /// Facts to scores, coalesced, exactly once, commits every 100 ms.
+    Score,
+    /// Reading the topic of `score` and doing nothing with it, for orientation.
+    Floor,
+    /// Days and scores into ClickHouse, then into Postgres.
+    Sinks,
+    /// Resident memory of `adpulse all`, idle and after sample traffic.
+    Memory,
+}
+
+/// What all commands understand.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// Records of the corpus; campaigns for `memory`.
+    #[arg(long, global = true)]
+    pub events: Option<u64>,
+    /// Runs, each on fresh engines.
+    #[arg(long, global = true)]
+    pub runs: Option<usize>,
+    /// Seed of the corpus.
+    #[arg(long, global = true, default_value_t = 1)]
+    pub seed: u64,
+    /// Print one JSON object last on the standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Run small, to see that it works.
+    #[arg(long, global = true)]
+    pub smoke: bool,
+    /// Run the measured role under this command, such as a profiler; the figures then mean nothing.
+    #[arg(long, global = true, value_name = "COMMAND")]
+    pub under: Option<String>,
+}
+
+impl Options {
+    /// How many records to make: as asked for, else the command's own number.
+    pub fn size(&self, usual: u64, smoke: u64) -> u64 {
+        self.events.unwrap_or(if self.smoke { smoke } else { usual }).max(1)
+    }
+
+    /// How many runs.
+    pub fn run_count(&self) -> usize {
+        self.runs.unwrap_or(if self.smoke { 1 } else { 5 }).max(1)
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = commands::run(cli.command, &cli.options) => outcome,
+            // Dropping the work stops the role and the engines.
+            _ = tokio::signal::ctrl_c() => bail!("stopped"),
+        }
+    });
+    // A thread that is loading a topic cannot be interrupted, and need not be waited for.
+    runtime.shutdown_background();
+    outcome
+}

@@ -1,0 +1,126 @@
+//! A measured process: its CPU time, its memory, its end.
+//!
+//! Figures are the kernel's own for the whole process, all threads, ended ones too. CPU time comes in hundredths of a second.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// The kernel reports CPU time in this unit on every architecture of Linux (`USER_HZ`).
+const TICKS_PER_SECOND: f64 = 100.0;
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// A running process, killed if it is dropped before it is stopped.
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+    started: Instant,
+}
+
+/// Resident memory of a process, MiB.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// Now.
+    pub now: f64,
+    /// The most so far.
+    pub peak: f64,
+}
+
+impl Process {
+    /// Starts a command; what it says goes to `log`.
+    pub fn start(name: &str, mut command: Command, log: &Path) -> anyhow::Result<Self> {
+        let file = File::create(log).with_context(|| format!("creating {}", log.display()))?;
+        let errors = file.try_clone().context("sharing a log")?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(errors)
+            .spawn()
+            .with_context(|| format!("starting {name}"))?;
+        Ok(Self { name: name.to_owned(), child, log: log.to_owned(), started: Instant::now() })
+    }
+
+    /// How long it has been running.
+    pub fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Fails with the end of its log when it has ended.
+    pub fn verify_running(&mut self) -> anyhow::Result<()> {
+        let Some(status) = self.child.try_wait().context("asking for the state of a process")? else {
+            return Ok(());
+        };
+        bail!("{} ended too early ({status}):\n{}", self.name, self.last_words());
+    }
+
+    /// CPU time used so far, seconds.
+    pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
+        cpu_seconds(&self.child.id().to_string())
+    }
+
+    /// Resident memory.
+    pub fn memory(&self) -> anyhow::Result<Memory> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .context("reading the memory of a process")?;
+        let mib = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
+            Some(kib / 1024.0)
+        };
+        let memory = mib("VmRSS:").zip(mib("VmHWM:"));
+        memory.map(|(now, peak)| Memory { now, peak }).context("the kernel does not say how much memory")
+    }
+
+    /// Asks it to end and waits.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        let pid = i32::try_from(self.child.id()).context("the process number")?;
+        kill(Pid::from_raw(pid), Signal::SIGTERM).with_context(|| format!("ending {}", self.name))?;
+        let deadline = Instant::now() + STOP_LIMIT;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().context("waiting for a process")? {
+                if status.success() {
+                    return Ok(());
+                }
+                bail!("{} failed while ending ({status}):\n{}", self.name, self.last_words());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        bail!("{} did not end within {} s", self.name, STOP_LIMIT.as_secs())
+    }
+
+    /// The end of its log.
+    pub fn last_words(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(12)..].join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already; there is nobody to tell.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// CPU time of this process, seconds.
+pub fn own_cpu_seconds() -> anyhow::Result<f64> {
+    cpu_seconds("self")
+}
+
+fn cpu_seconds(pid: &str) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("reading CPU time")?;
+    // The name in brackets may hold anything; the fields after it are numbers.
+    let fields = stat.rsplit_once(')').map(|(_, fields)| fields).unwrap_or_default();
+    let mut fields = fields.split_whitespace().skip(11);
+    let mut ticks = || fields.next().and_then(|field| field.parse::<f64>().ok());
+    let (user, system) = ticks().zip(ticks()).context("the kernel does not say how much CPU time")?;
+    Ok((user + system) / TICKS_PER_SECOND)
+}
