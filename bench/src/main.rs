@@ -62,6 +62,9 @@ pub struct Options {
     /// Run small, to see that it works.
     #[arg(long, global = true)]
     pub smoke: bool,
+    /// Settings file for the measured role, to try out settings.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub settings: Option<std::path::PathBuf>,
     /// Run the measured role under this command, such as a profiler; the figures then mean nothing.
     #[arg(long, global = true, value_name = "COMMAND")]
     pub under: Option<String>,

@@ -20,7 +20,7 @@ use crate::site::Site;
 pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let size = Size { records: options.size(1_000_000, 4_000), seed: options.seed };
     let mut report = Report { command: "floor", records: size.records, series: Vec::new() };
-    let site = Site::start(&[Engine::Kafka], None).await?;
+    let site = Site::start(&[Engine::Kafka], options).await?;
     load_events(&site, size).await?;
     for _ in 0..options.run_count() {
         report.add("consume", timed(&site, |_, _| ()).await?);

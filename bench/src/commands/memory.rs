@@ -29,15 +29,16 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let campaigns = options.size(100, 5);
     let mut report = Report { command: "memory", records: campaigns, series: Vec::new() };
     for _ in 0..options.runs.unwrap_or(1).max(1) {
-        report.add("adpulse all", once(u32::try_from(campaigns)?, options.seed).await?);
+        report.add("adpulse all", once(u32::try_from(campaigns)?, options).await?);
     }
     Ok(report)
 }
 
-async fn once(campaigns: u32, seed: u64) -> anyhow::Result<Figures> {
-    let mut site = Site::start(&[Engine::Kafka, Engine::ClickHouse, Engine::Postgres], None).await?;
+async fn once(campaigns: u32, options: &Options) -> anyhow::Result<Figures> {
+    let mut site = Site::start(&[Engine::Kafka, Engine::ClickHouse, Engine::Postgres], options).await?;
     let (api, door) = (free_address()?, free_address()?);
-    let secret = Secret::from_bytes(&seed.to_le_bytes().repeat(4)).context("a secret for the sample CRM")?;
+    let secret =
+        Secret::from_bytes(&options.seed.to_le_bytes().repeat(4)).context("a secret for the sample CRM")?;
     site.set("API__LISTEN", &api);
     site.set("INGEST__LISTEN", &door);
     site.set("CRM__SAMPLE__SECRET", &secret.reveal());
@@ -49,8 +50,13 @@ async fn once(campaigns: u32, seed: u64) -> anyhow::Result<Figures> {
     let idle = role.memory()?;
 
     let end = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock")?.as_millis();
-    let sample =
-        SampleOptions { seed, campaigns, accounts: 3, days: DAYS, end: TimestampMs(i64::try_from(end)?) };
+    let sample = SampleOptions {
+        seed: options.seed,
+        campaigns,
+        accounts: 3,
+        days: DAYS,
+        end: TimestampMs(i64::try_from(end)?),
+    };
     let mut posts = Vec::new();
     let (mut rows, mut objects) = (0_u64, Vec::new());
     for item in generate(&sample) {

@@ -20,7 +20,7 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let mut report = Report { command: "sinks", records: size.records, series: Vec::new() };
     for _ in 0..options.run_count() {
         let engines = [Engine::Kafka, Engine::ClickHouse, Engine::Postgres];
-        let site = Site::start(&engines, options.under.as_deref()).await?;
+        let site = Site::start(&engines, options).await?;
         let mut startups = Vec::new();
         for subject in [&CLICKHOUSE, &POSTGRES] {
             startups.push(startup_cpu_seconds(&site, subject).await?);

@@ -25,7 +25,7 @@ pub async fn normalize(options: &Options) -> anyhow::Result<Report> {
     let size = Size { records: options.size(1_000_000, 4_000), seed: options.seed };
     let mut report = Report { command: "normalize", records: size.records, series: Vec::new() };
     for _ in 0..options.run_count() {
-        let site = Site::start(&[Engine::Kafka], options.under.as_deref()).await?;
+        let site = Site::start(&[Engine::Kafka], options).await?;
         let startup = startup_cpu_seconds(&site, &NORMALIZE).await?;
         let made = site.load(size.records, move |loader| {
             raw::generate(size, |topic, key, event| loader.put(topic, key, event))
@@ -52,7 +52,7 @@ pub async fn score(options: &Options) -> anyhow::Result<Report> {
     let size = Size { records: options.size(1_000_000, 4_000), seed: options.seed };
     let mut report = Report { command: "score", records: size.records, series: Vec::new() };
     for _ in 0..options.run_count() {
-        let site = Site::start(&[Engine::Kafka], options.under.as_deref()).await?;
+        let site = Site::start(&[Engine::Kafka], options).await?;
         let startup = startup_cpu_seconds(&site, &SCORE).await?;
         let campaigns = load_events(&site, size).await?;
         let mut figures = measure(&site, &SCORE, size.records, startup).await?;

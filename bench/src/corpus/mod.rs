@@ -69,7 +69,7 @@ impl Dice {
 
     /// A number below `end`, which is far below 2^32.
     pub fn below(&mut self, end: u64) -> u64 {
-        (self.next() >> 32) * end >> 32
+        ((self.next() >> 32) * end) >> 32
     }
 
     /// Whether something happens that happens so often in a thousand times.
@@ -140,7 +140,7 @@ impl Campaign {
 
     /// Its figures on a day of which `per_mille` has passed; a little more than 1,000 restates them.
     fn figures(self, day: Day, per_mille: u64) -> Counts {
-        let mut dice = Dice::new(self.0 << 20 | u64::from(day.0.unsigned_abs()));
+        let mut dice = Dice::new((self.0 << 20) | u64::from(day.0.unsigned_abs()));
         let spend_cents = (2_000 + (self.0 % 97) * 100 + dice.below(1_500)) * per_mille / 1_000;
         let impressions = spend_cents * (90 + self.0 % 40) / 80;
         let link_clicks = impressions * (10 + self.0 % 35) / 1_000;

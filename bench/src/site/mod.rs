@@ -14,6 +14,7 @@ use kafka::{KafkaSettings, ReadRange, TopicReader};
 use schemas::Topic;
 use tempfile::TempDir;
 
+use crate::Options;
 use crate::process::Process;
 
 pub use load::Loader;
@@ -35,11 +36,12 @@ pub struct Site {
     operations: String,
     folder: TempDir,
     under: Option<String>,
+    settings_file: Option<PathBuf>,
 }
 
 impl Site {
     /// Starts the engines, creates the topics, and the tables where there is a store.
-    pub async fn start(engines: &[Engine], under: Option<&str>) -> anyhow::Result<Self> {
+    pub async fn start(engines: &[Engine], options: &Options) -> anyhow::Result<Self> {
         let binary = binary()?;
         let config = StackConfig {
             progress: Progress::Silent,
@@ -61,8 +63,9 @@ impl Site {
         settings.extend(stack.postgres().map(|engine| ("POSTGRES__URL", engine.url())));
         let settings = settings.into_iter().map(|(key, value)| (format!("ADPULSE__{key}"), value)).collect();
         let folder = tempfile::Builder::new().prefix("adpulse-bench-").tempdir().context("a folder")?;
-        let under = under.map(str::to_owned);
-        let site = Self { stack, binary, settings, operations, folder, under };
+        let file = options.settings.as_ref().map(std::fs::canonicalize).transpose();
+        let (under, settings_file) = (options.under.clone(), file.context("the settings file")?);
+        let site = Self { stack, binary, settings, operations, folder, under, settings_file };
         site.run("topics")?;
         if site.stack.clickhouse().is_some() {
             site.run("migrate")?;
@@ -103,7 +106,11 @@ impl Site {
             }
         };
         self.point(&mut command);
-        command.args(["--log-format", "json"]).args(args);
+        command.args(["--log-format", "json"]);
+        if let Some(file) = &self.settings_file {
+            command.arg("--config").arg(file);
+        }
+        command.args(args);
         let name = args.join(" ");
         Process::start(&name, command, &self.folder.path().join(format!("{}.log", args.join("-"))))
     }
