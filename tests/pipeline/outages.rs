@@ -121,6 +121,7 @@ fn while_kafka_restarts_the_roles_wait_and_go_on_by_themselves() {
     let first = ads_manager_like(35, Day(now().day_utc().0));
     let file = installation.write("first.csv", &first);
     installation.upload(&file, &["--map", "Ad name=campaign"]);
+    installation.settle();
     engines.kafka().kill().unwrap();
     block_on(engines.kafka().restart()).unwrap();
     // The same ads on the same days: the second file replaces the first.
