@@ -7,7 +7,7 @@ use schemas::Topic;
 pub enum SinkError {
     /// The store is away, busy or full. Nothing is wrong with the batch: keep it as it is and try again later, with
     /// increasing pauses. It may or may not have been stored already, and repeating it is safe.
-    #[error("{store}: could not {action}: {reason}; the batch is kept and tried again")]
+    #[error("{store}: could not {action}: {reason}")]
     Transient {
         /// Which store.
         store: &'static str,

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ingest::sample::{CrmMessage, SampleMessage, SampleOptions};
 use ingest::webhook::{Secret, sign};
 use ingest::{Record, RecordSink as _};
-use schemas::Topic;
+use schemas::{TimestampMs, Topic};
 
 use super::engines::SAMPLE_CRM;
 use crate::cli::DevArgs;
@@ -19,6 +19,8 @@ use crate::roles::{Context, ProducerSink, now};
 const POSTERS: usize = 8;
 /// Days of history.
 const DAYS: u32 = 45;
+/// How long the traffic goes on where nobody ends it before.
+const DAYS_AHEAD: u32 = 30;
 /// Ad accounts.
 const ACCOUNTS: u32 = 3;
 /// How often a request is repeated when Kafka does not acknowledge.
@@ -34,7 +36,8 @@ pub fn sink(context: &Context) -> anyhow::Result<ProducerSink> {
     Ok(ProducerSink::new(context, kafka::Producer::new(&context.kafka, "sample")?))
 }
 
-/// Sends the whole history up to now, oldest first.
+/// Sends the whole history up to now, oldest first; and then, unless this is to end, what the coming days bring, when they
+/// bring it.
 pub async fn sample(
     context: &Context,
     args: &DevArgs,
@@ -45,8 +48,8 @@ pub async fn sample(
         seed: args.seed,
         campaigns: args.campaigns,
         accounts: ACCOUNTS,
-        days: DAYS,
-        end: now(),
+        days: if args.once { DAYS } else { DAYS + DAYS_AHEAD },
+        end: if args.once { now() } else { TimestampMs(now().0 + i64::from(DAYS_AHEAD) * 86_400_000) },
     };
     let url = format!("http://{}/webhooks/crm/{SAMPLE_CRM}", context.config.ingest.listen);
     let bar = ProgressBar::new_spinner()
@@ -60,6 +63,14 @@ pub async fn sample(
     let posting = tokio::task::spawn_blocking(move || post_all(&url, &secret, waiting, &bar_of_posters));
     let mut acknowledged = std::collections::VecDeque::new();
     for item in ingest::sample::generate(&options) {
+        let ahead = u64::try_from(item.at.0 - now().0).unwrap_or(0);
+        if ahead > 0 {
+            while let Some(ack) = acknowledged.pop_front() {
+                ack.await?;
+            }
+            bar.finish_and_clear();
+            tokio::time::sleep(Duration::from_millis(ahead)).await;
+        }
         match item.message {
             SampleMessage::Facebook(message) => {
                 let record =
