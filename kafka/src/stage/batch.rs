@@ -79,11 +79,15 @@ impl<'a> Batch<'a> {
         })
     }
 
-    /// How long the loop may wait for the next record.
+    /// How long the loop may wait for the next record once none is at hand. A transaction counts as idle when nothing came
+    /// for this long, not when the fetched records ran out for a moment.
     pub(super) fn patience(&self) -> Duration {
         match &self.open {
             None => Duration::from_millis(50),
-            Some(open) => self.config.commit_interval_idle.saturating_sub(open.since.elapsed()),
+            Some(open) => {
+                let left = self.config.commit_interval.saturating_sub(open.since.elapsed());
+                left.min(self.config.commit_interval_idle)
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::statistics::Statistics;
 
-use super::outputs::POLL_SLICE;
+use super::outputs::serve_reports;
 use super::transaction::{Call, ErrorFacts, Failure, Reaction, attempt, react};
 use super::{ProcessingGuarantee, StageConfig};
 use crate::client::log_line;
@@ -119,7 +119,7 @@ impl Link {
                 let reaction = if self.is_transactional() { Reaction::Abort } else { Reaction::Rebuild };
                 return Err(Failure { call: Call::Deliver, reaction, reason });
             }
-            self.producer.poll(POLL_SLICE);
+            serve_reports(&self.producer);
         }
         self.delivery_failure().map_or(Ok(()), Err)
     }

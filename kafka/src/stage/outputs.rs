@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::producer::BaseRecord;
+use rdkafka::producer::{BaseRecord, Producer as _};
 
 use super::link::StageProducer;
 use crate::error::StageError;
@@ -25,8 +25,26 @@ impl std::fmt::Debug for Outputs<'_> {
     }
 }
 
-/// `BaseProducer::poll` runs to the end of its time whatever arrives, so the slices are short.
-pub(super) const POLL_SLICE: Duration = Duration::from_micros(200);
+/// How long to sleep between looks at the delivery reports. Sleeping in `poll` is not possible: the binding hands the client
+/// library whole milliseconds and keeps asking until the time is over, so that shorter waits spin.
+const REPORTS_PAUSE: Duration = Duration::from_micros(200);
+
+/// Serves the delivery reports that are here, one event a poll, then lets others run.
+pub(super) fn serve_reports(producer: &StageProducer) {
+    let mut waiting = producer.in_flight_count();
+    loop {
+        producer.poll(Duration::ZERO);
+        let left = producer.in_flight_count();
+        if left == 0 {
+            return;
+        }
+        if left >= waiting {
+            break;
+        }
+        waiting = left;
+    }
+    std::thread::sleep(REPORTS_PAUSE);
+}
 
 impl<'a> Outputs<'a> {
     pub(crate) fn new(
@@ -75,7 +93,7 @@ impl<'a> Outputs<'a> {
                         return Err(refuse(format!("the queue stayed full for {:?}", self.patience), false));
                     }
                     native = returned;
-                    self.producer.poll(POLL_SLICE);
+                    serve_reports(self.producer);
                 }
                 Err((error, _)) => {
                     // After a failed delivery the client takes no more records until the abort, and says no more than this.
