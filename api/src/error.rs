@@ -1,4 +1,4 @@
-//! What a request or the making of a pool fails with, and what the caller of the API is told.
+//! What a request fails with, and what the caller of the API is told.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -21,9 +21,6 @@ pub enum ApiError {
     /// Postgres refused the query, or a row is not as this program expects it: run the migrations of this version.
     #[error("postgres refused a query: {0}")]
     Query(#[source] tokio_postgres::Error),
-    /// The pool's settings do not work.
-    #[error("the connection pool could not be made: {0}")]
-    Pool(String),
 }
 
 impl ApiError {
@@ -77,10 +74,6 @@ impl IntoResponse for ApiError {
             Self::Query(source) => {
                 tracing::error!(error = ?source, "a request failed");
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The store could not answer this request.")
-            }
-            Self::Pool(_) => {
-                tracing::error!(error = %self, "a request failed");
-                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The server could not answer this request.")
             }
         };
         problem.into_response()

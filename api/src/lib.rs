@@ -32,13 +32,12 @@ use deadpool_postgres::Pool;
 
 pub use error::ApiError;
 pub use health::{Renderer, health_router};
-pub use pool::{PoolLimits, connect};
 pub use readiness::{CheckState, Readiness, ReadinessBuilder};
 
 /// What the API needs from the binary.
 #[derive(Clone)]
 pub struct ApiState {
-    /// Connections to the store, made with [`connect`].
+    /// Connections to the store that cannot write, as `sink::postgres::pool` makes them.
     pub pool: Pool,
     /// The dependencies' checks; the binary runs them with [`Readiness::run`].
     pub readiness: Arc<Readiness>,

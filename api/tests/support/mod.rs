@@ -10,14 +10,14 @@
 
 mod rows;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{ApiState, PoolLimits, Readiness, connect, router};
+use api::{ApiState, Readiness, router};
 use devstack::{Engine, Progress, Stack, StackConfig};
 use httpserver::{Limits, ServeError, serve};
 use serde_json::Value;
+use sink::postgres::{PostgresSettings, Tls, migrate, pool};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, NoTls};
@@ -61,15 +61,13 @@ impl Site {
         let config: tokio_postgres::Config = stack.postgres().unwrap().url().parse().unwrap();
         let (store, connection) = config.connect(NoTls).await.unwrap();
         tokio::spawn(connection);
-        for sql in migrations() {
-            store.batch_execute(&sql).await.unwrap();
-        }
-        let limits = PoolLimits {
+        let settings = PostgresSettings {
             statement_timeout: Duration::from_millis(500),
-            wait_timeout: Duration::from_secs(2),
-            ..PoolLimits::default()
+            connect_timeout: Duration::from_secs(2),
+            ..PostgresSettings::new(stack.postgres().unwrap().url().as_str().into(), Tls::Disable)
         };
-        let pool = connect(config, NoTls, limits).unwrap();
+        migrate(&pool(&settings).unwrap()).await.unwrap();
+        let pool = pool(&PostgresSettings { read_only: true, ..settings }).unwrap();
         let readiness =
             Readiness::builder().postgres(pool.clone()).build(Duration::from_secs(5), Duration::from_secs(2));
         let readiness = Arc::new(readiness);
@@ -113,12 +111,4 @@ impl Site {
         self.server.await.unwrap().unwrap();
         self.stack.stop().await.unwrap();
     }
-}
-
-fn migrations() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sink/migrations/postgres");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "sql"));
-    files.sort();
-    files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
 }
