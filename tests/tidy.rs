@@ -1,5 +1,7 @@
 //! The repository's own rules, each with its reason. A rule that is only written down is a wish.
 
+#![allow(clippy::unwrap_used, reason = "a test program fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! The contracts between adpulse's roles, and with everybody who reads its topics.
 //!
 //! Every topic is declared once in `topics.toml`, every value once in `avro/*.avsc`, and each has a Rust type in
-//! [`record`] that borrows from the bytes it was decoded from. [`codec`] turns one into the other in the Confluent
-//! wire format, [`registry`] speaks to a schema registry, [`topics`] describes the topics. A test holds types,
+//! [`record`] that borrows from the bytes it was decoded from. [`Encoder`] and [`Decoder`] turn one into the other in the Confluent
+//! wire format, [`RegistryClient`] speaks to a schema registry, [`Topic`] names the topics. A test holds types,
 //! schemas and examples against each other; nothing here knows Kafka, a clock or the rules.
 
 mod codec;

@@ -1,6 +1,8 @@
 //! A schema may change only so that it still reads everything that any released schema wrote. `released/N/` records
 //! the schemas of each release; a change is released by adding the next folder, never by editing an old one.
 
+#![allow(clippy::unwrap_used, reason = "a test program fails by panicking")]
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
 //! The registry client against a real registry with the Confluent interface.
 
+#![allow(clippy::unwrap_used, reason = "a test program fails by panicking")]
+
 use devstack::{Engine, Progress, Stack, StackConfig};
 use schemas::record::Watermark;
 use schemas::{CodecError, RegistryClient, RegistryError, Schemas, Topic, examples};

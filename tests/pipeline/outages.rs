@@ -51,7 +51,8 @@ fn while_kafka_is_down_nothing_is_acknowledged_and_everybody_is_told() {
     assert_eq!(messages["m-1"], 1);
     assert_eq!(installation.count(Topic::RawCsv), 0, "a file that was not promised is on the log");
     installation.upload(&file, &["--map", "Ad name=campaign"]);
-    assert!(installation.count(Topic::RawCsv) > 0);
+    // A commit is answered before its markers are written, and only then is the file visible.
+    until("the file is on the log", || (installation.count(Topic::RawCsv) > 0).then_some(()));
 }
 
 /// What a store that is up gets while the other one is down, and the other one when it is back.
