@@ -29,7 +29,12 @@ impl KafkaSettings {
             .set("socket.keepalive.enable", "true")
             .set("reconnect.backoff.ms", "50")
             .set("reconnect.backoff.max.ms", "2000")
-            .set("statistics.interval.ms", "5000");
+            .set("statistics.interval.ms", "5000")
+            // When every broker is gone for a moment the client would start over from the bootstrap servers and forget the
+            // brokers it knew; partitions whose leader it then misses are not fetched until the next refresh, which is five
+            // minutes away by default. Seen after a broker's SIGKILL and restart.
+            .set("metadata.recovery.strategy", "none")
+            .set("topic.metadata.refresh.interval.ms", "10000");
         if let Some(sasl) = &self.sasl {
             config
                 .set("sasl.mechanism", &sasl.mechanism)
