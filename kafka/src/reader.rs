@@ -15,7 +15,7 @@ use crate::client::QuietContext;
 use crate::error::KafkaError;
 use crate::record::{ConsumedRecord, TopicPartition};
 use crate::settings::{Isolation, KafkaSettings};
-use crate::topics::{inspector, partitions_of, watermarks};
+use crate::topics::{PartitionLag, inspector, partitions_of, watermarks};
 
 /// Which part of a topic to read.
 #[derive(Debug, Clone)]
@@ -177,4 +177,38 @@ impl Transience for ClientError {
                 | Code::Authentication
         )
     }
+}
+
+/// Whether no record lies between a group's committed offsets and the ends that these lags were taken at. Offsets alone
+/// cannot tell, because transactions leave markers behind the last record; so the rest is read, and must be empty. Blocks.
+///
+/// # Errors
+/// As [`TopicReader::open`] and [`TopicReader::for_each`].
+pub fn nothing_left(
+    settings: &KafkaSettings,
+    group: &str,
+    lags: Vec<PartitionLag>,
+) -> Result<bool, KafkaError> {
+    let mut behind: BTreeMap<String, Vec<PartitionLag>> = BTreeMap::new();
+    for lag in lags.into_iter().filter(|lag| lag.lag > 0) {
+        behind.entry(lag.partition.topic.to_string()).or_default().push(lag);
+    }
+    for (topic, lags) in behind {
+        let range = ReadRange {
+            topic,
+            partitions: Some(lags.iter().map(|lag| lag.partition.partition).collect()),
+            from: lags.iter().filter_map(|lag| Some((lag.partition.partition, lag.committed?))).collect(),
+            until: lags.iter().map(|lag| (lag.partition.partition, lag.end)).collect(),
+            isolation: Isolation::ReadCommitted,
+        };
+        let mut found = false;
+        TopicReader::open(settings, group, &range)?.for_each(|_| {
+            found = true;
+            false
+        })?;
+        if found {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

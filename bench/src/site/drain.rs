@@ -3,9 +3,7 @@
 //! Transactions leave markers behind the last record, so where offsets differ by as little as a marker the rest is read, and must be
 //! empty.
 
-use std::collections::BTreeMap;
-
-use kafka::{Admin, Isolation, KafkaSettings, PartitionLag, ReadRange, TopicReader};
+use kafka::{Admin, KafkaSettings};
 
 /// What is committed leaves one marker behind the last record. More is records, or a transaction that was aborted, and such a run
 /// does not count.
@@ -23,30 +21,5 @@ pub async fn nothing_left(
         return Ok(false);
     }
     let (settings, group) = (settings.clone(), group.to_owned());
-    tokio::task::spawn_blocking(move || rest_is_empty(&settings, &group, lags)).await?
-}
-
-fn rest_is_empty(settings: &KafkaSettings, group: &str, lags: Vec<PartitionLag>) -> anyhow::Result<bool> {
-    let mut behind: BTreeMap<String, Vec<PartitionLag>> = BTreeMap::new();
-    for lag in lags.into_iter().filter(|lag| lag.lag > 0) {
-        behind.entry(lag.partition.topic.to_string()).or_default().push(lag);
-    }
-    for (topic, lags) in behind {
-        let range = ReadRange {
-            topic,
-            partitions: Some(lags.iter().map(|lag| lag.partition.partition).collect()),
-            from: lags.iter().filter_map(|lag| Some((lag.partition.partition, lag.committed?))).collect(),
-            until: lags.iter().map(|lag| (lag.partition.partition, lag.end)).collect(),
-            isolation: Isolation::ReadCommitted,
-        };
-        let mut found = false;
-        TopicReader::open(settings, group, &range)?.for_each(|_| {
-            found = true;
-            false
-        })?;
-        if found {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    Ok(tokio::task::spawn_blocking(move || kafka::nothing_left(&settings, &group, lags)).await??)
 }

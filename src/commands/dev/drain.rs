@@ -3,11 +3,10 @@
 //! A group has nothing left when no record lies between its committed offsets and the ends of its topics. Offsets alone
 //! cannot tell, because transactions leave markers behind the last record; so the rest is read, and must be empty.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use kafka::{Admin, Isolation, KafkaSettings, PartitionLag, ReadRange, TopicReader};
+use kafka::{Admin, Isolation, nothing_left};
 use schemas::Topic;
 
 use crate::roles::{Context, Role, Store, group_name};
@@ -47,29 +46,4 @@ pub async fn drained(context: &Context, limit: Duration) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-fn nothing_left(settings: &KafkaSettings, group: &str, lags: Vec<PartitionLag>) -> anyhow::Result<bool> {
-    let mut behind: BTreeMap<String, Vec<PartitionLag>> = BTreeMap::new();
-    for lag in lags.into_iter().filter(|lag| lag.lag > 0) {
-        behind.entry(lag.partition.topic.to_string()).or_default().push(lag);
-    }
-    for (topic, lags) in behind {
-        let range = ReadRange {
-            topic,
-            partitions: Some(lags.iter().map(|lag| lag.partition.partition).collect()),
-            from: lags.iter().filter_map(|lag| Some((lag.partition.partition, lag.committed?))).collect(),
-            until: lags.iter().map(|lag| (lag.partition.partition, lag.end)).collect(),
-            isolation: Isolation::ReadCommitted,
-        };
-        let mut found = false;
-        TopicReader::open(settings, group, &range)?.for_each(|_| {
-            found = true;
-            false
-        })?;
-        if found {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
