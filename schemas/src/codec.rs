@@ -67,6 +67,9 @@ impl Schemas {
 
     fn new(write_ids: HashMap<Topic, u32>, registry: Option<RegistryClient>) -> Self {
         let mut known = HashMap::new();
+        for released in released() {
+            known.insert(fingerprint_id_of(released), Arc::clone(released));
+        }
         for topic in Topic::ALL {
             known.insert(fingerprint_id(topic), Arc::clone(compiled(topic)));
             known.insert(write_ids[&topic], Arc::clone(compiled(topic)));
@@ -185,7 +188,27 @@ fn compiled(topic: Topic) -> &'static Arc<Schema> {
     &parsed[&topic]
 }
 
+/// Schemas of earlier releases that have changed since: without a registry, what they wrote is still read.
+fn released() -> &'static [Arc<Schema>] {
+    static PARSED: OnceLock<Vec<Arc<Schema>>> = OnceLock::new();
+    PARSED.get_or_init(|| {
+        [
+            include_str!("../released/1/campaign.avsc"),
+            include_str!("../released/1/campaign_day.avsc"),
+            include_str!("../released/1/event.avsc"),
+            include_str!("../released/1/lead.avsc"),
+        ]
+        .into_iter()
+        .map(|text| Arc::new(text.parse().expect("the tests parse every released schema")))
+        .collect()
+    })
+}
+
 fn fingerprint_id(topic: Topic) -> u32 {
-    let [a, b, c, d, ..] = *compiled(topic).rabin_fingerprint();
+    fingerprint_id_of(compiled(topic))
+}
+
+fn fingerprint_id_of(schema: &Schema) -> u32 {
+    let [a, b, c, d, ..] = *schema.rabin_fingerprint();
     (u32::from_le_bytes([a, b, c, d]) & (FINGERPRINT_BIT - 1)) | FINGERPRINT_BIT
 }

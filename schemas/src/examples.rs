@@ -12,6 +12,7 @@ pub const fn json(topic: Topic) -> &'static str {
             include_str!("../examples/raw_event.json")
         }
         Topic::Events => include_str!("../examples/event.json"),
+        Topic::Accounts => include_str!("../examples/account.json"),
         Topic::Leads => include_str!("../examples/lead.json"),
         Topic::Campaigns => include_str!("../examples/campaign.json"),
         Topic::CampaignDays => include_str!("../examples/campaign_day.json"),

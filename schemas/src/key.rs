@@ -16,6 +16,15 @@ pub struct CampaignKey<'a> {
     pub campaign_id: &'a str,
 }
 
+/// The two parts of an account key, `{platform}:{account_id}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountKey<'a> {
+    /// Ad platform.
+    pub platform: &'a str,
+    /// Ad account.
+    pub account_id: &'a str,
+}
+
 /// A campaign key and a day, `{campaign key}@{YYYY-MM-DD}`: the key of `campaign-days`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DayKey<'a> {
@@ -43,6 +52,22 @@ impl CampaignKey<'_> {
         let mut parts = key.split(':').map(unescape);
         let found = [parts.next()??, parts.next()??, parts.next()??];
         parts.next().is_none().then_some(found)
+    }
+}
+
+impl AccountKey<'_> {
+    /// Splits a key into its two parts, unescaped. `None` when it does not have two.
+    #[must_use]
+    pub fn split(key: &str) -> Option<[Cow<'_, str>; 2]> {
+        let mut parts = key.split(':').map(unescape);
+        let found = [parts.next()??, parts.next()??];
+        parts.next().is_none().then_some(found)
+    }
+}
+
+impl fmt::Display for AccountKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", Escaped(self.platform), Escaped(self.account_id))
     }
 }
 
@@ -125,6 +150,9 @@ mod tests {
             let day_key = DayKey { campaign_key: &key, day: Day(day) };
             let text = day_key.to_string();
             prop_assert_eq!(DayKey::split(&text), Some(day_key));
+            let account_key = AccountKey { platform: &platform, account_id: &account_id }.to_string();
+            let parts = AccountKey::split(&account_key).unwrap();
+            prop_assert_eq!((&*parts[0], &*parts[1]), (&*platform, &*account_id));
         }
     }
 }

@@ -16,7 +16,7 @@ mod units;
 
 pub use codec::{Decoder, Encoder, Schemas};
 pub use error::{CodecError, RegistryError};
-pub use key::{CampaignKey, DayKey, lead_key};
+pub use key::{AccountKey, CampaignKey, DayKey, lead_key};
 pub use registry::{Compatibility, RegistryClient};
 pub use topics::{Cleanup, Topic, TopicSpec, TopicsError};
 pub use units::{Day, Micros, ParseMoneyError, TimestampMs};

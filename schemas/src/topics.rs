@@ -18,6 +18,8 @@ pub enum Topic {
     Events,
     /// State of each lead.
     Leads,
+    /// State of each ad account.
+    Accounts,
     /// State of each campaign.
     Campaigns,
     /// Merged figures of each campaign's day.
@@ -71,13 +73,14 @@ pub struct TopicsError(String);
 
 impl Topic {
     /// All of them, in the order data moves.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::RawFacebook,
         Self::RawCrm,
         Self::RawCsv,
         Self::RawClock,
         Self::Events,
         Self::Leads,
+        Self::Accounts,
         Self::Campaigns,
         Self::CampaignDays,
         Self::Scores,
@@ -107,6 +110,7 @@ impl Topic {
             Self::RawClock => "raw.clock",
             Self::Events => "events",
             Self::Leads => "leads",
+            Self::Accounts => "accounts",
             Self::Campaigns => "campaigns",
             Self::CampaignDays => "campaign-days",
             Self::Scores => "scores",
@@ -126,6 +130,7 @@ impl Topic {
             }
             Self::Events => include_str!("../avro/event.avsc"),
             Self::Leads => include_str!("../avro/lead.avsc"),
+            Self::Accounts => include_str!("../avro/account.avsc"),
             Self::Campaigns => include_str!("../avro/campaign.avsc"),
             Self::CampaignDays => include_str!("../avro/campaign_day.avsc"),
             Self::Scores => include_str!("../avro/campaign_score.avsc"),

@@ -9,7 +9,8 @@ use apache_avro::Schema as AvroSchema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value as AvroValue;
 use schemas::record::{
-    Alert, Campaign, CampaignDay, CampaignScore, DeadLetter, Event, Lead, RawEvent, Recommendation, Watermark,
+    Account, Alert, Campaign, CampaignDay, CampaignScore, DeadLetter, Event, Lead, RawEvent, Recommendation,
+    Watermark,
 };
 use schemas::{CodecError, Schemas, Topic, examples};
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,7 @@ fn rust_types_and_schemas_have_the_same_fields_and_the_same_bytes() {
     }
     check::<Event<'static>>(Topic::Events);
     check::<Lead<'static>>(Topic::Leads);
+    check::<Account<'static>>(Topic::Accounts);
     check::<Campaign<'static>>(Topic::Campaigns);
     check::<CampaignDay<'static>>(Topic::CampaignDays);
     check::<CampaignScore<'static>>(Topic::Scores);
@@ -142,7 +144,7 @@ fn symbols(schema: &Json, found: &mut BTreeSet<(String, String)>) {
 #[test]
 fn every_symbol_of_every_enum_is_a_variant_that_says_its_symbol() {
     use schemas::record::{
-        Action, AlertState, FatigueLevel, Guard, LeadStage, QualityFlag, RawKind, Severity, Source,
+        Action, AlertState, Doubt, FatigueLevel, Guard, LeadStage, QualityFlag, RawKind, Severity, Source,
     };
     let mut found = BTreeSet::new();
     for topic in Topic::ALL {
@@ -159,7 +161,7 @@ fn every_symbol_of_every_enum_is_a_variant_that_says_its_symbol() {
             }
         };
     }
-    same!(Action, AlertState, FatigueLevel, Guard, LeadStage, QualityFlag, RawKind, Severity, Source);
+    same!(Action, AlertState, Doubt, FatigueLevel, Guard, LeadStage, QualityFlag, RawKind, Severity, Source);
 }
 
 #[test]

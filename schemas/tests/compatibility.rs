@@ -56,6 +56,23 @@ fn every_schema_is_in_the_newest_release_as_it_is() {
 }
 
 #[test]
+fn what_an_earlier_release_wrote_is_read_without_a_registry() {
+    // A tick as release 1 framed it: its schema's fingerprint, then the datum.
+    let text = fs::read_to_string(folder("released/1/event.avsc")).unwrap();
+    let id = *text.parse::<serde_avro_fast::Schema>().unwrap().rabin_fingerprint();
+    let id = u32::from_le_bytes([id[0], id[1], id[2], id[3]]) & 0x3fff_ffff | 0x4000_0000;
+    let mut bytes = vec![0];
+    bytes.extend(id.to_be_bytes());
+    // observed_at 1, origin ("t", 0, 0), no flags, union member 4 without fields.
+    bytes.extend([2, 2, b't', 0, 0, 0, 8]);
+    let schemas = schemas::Schemas::compiled();
+    let mut decoder = schemas.decoder();
+    let event: schemas::record::Event<'_> = decoder.decode(Some(&bytes)).unwrap();
+    assert_eq!(event.observed_at, schemas::TimestampMs(1));
+    assert!(event.doubts.is_empty());
+}
+
+#[test]
 fn the_check_sees_an_incompatible_change() {
     let old =
         Schema::parse_str(r#"{"type":"record","name":"R","fields":[{"name":"a","type":"long"}]}"#).unwrap();

@@ -133,6 +133,8 @@ fn records(schemas: &Arc<Schemas>, rows: usize, pass: usize) -> Vec<Record> {
                 },
                 flags: Vec::new(),
                 cohort: Cohort { leads: 3, qualified: 2, won: 1, revenue_micros: Micros(2_500_000_000) },
+                doubts: Vec::new(),
+                first_figures: None,
                 revision: 1 + i32::try_from(pass).unwrap(),
                 first_seen: Some(TimestampMs(1_790_834_400_000)),
                 last_seen: Some(TimestampMs(1_790_920_800_000)),

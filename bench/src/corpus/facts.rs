@@ -41,6 +41,7 @@ pub fn generate(
             observed_at,
             origin: Origin { topic: "bench.raw.facebook", partition: 0, offset: signed(number) },
             flags: Vec::new(),
+            doubts: Vec::new(),
             body: EventBody::MetricsObserved(MetricsObserved {
                 source: Source::Facebook,
                 day,

@@ -119,7 +119,7 @@ impl Normalizer {
         body: EventBody<'_>,
         out: &mut O,
     ) -> Result<Outcome, Refusal<O::Error>> {
-        let event = Event { observed_at: raw.observed_at, origin: *at, flags, body };
+        let event = Event { observed_at: raw.observed_at, origin: *at, flags, doubts: Vec::new(), body };
         self.emit_event(raw, campaign_id, &event, out)
     }
 
@@ -151,7 +151,7 @@ impl Normalizer {
         let flags = quality::doubts(&figures, day, raw.observed_at, &self.policy.quality);
         let body =
             EventBody::MetricsObserved(MetricsObserved { source: raw.source, day, batch, currency, figures });
-        Ok(Event { observed_at: raw.observed_at, origin: *at, flags, body })
+        Ok(Event { observed_at: raw.observed_at, origin: *at, flags, doubts: Vec::new(), body })
     }
 
     /// The row's place in its batch, which must exist.

@@ -123,6 +123,7 @@ impl Normalizer {
                 observed_at: raw.observed_at,
                 origin: *at,
                 flags: flags.to_vec(),
+                doubts: Vec::new(),
                 body: EventBody::LeadChanged(LeadChanged { lead_key, before, after }),
             };
             out.event(Some(&self.campaign_key), &event).map_err(Refusal::Output)

@@ -144,6 +144,7 @@ impl Normalizer {
                     observed_at: raw.observed_at,
                     origin: *at,
                     flags: Vec::new(),
+                    doubts: Vec::new(),
                     body: EventBody::Tick(Tick {}),
                 };
                 out.event(None, &event).map_err(Refusal::Output)?;

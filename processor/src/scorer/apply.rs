@@ -38,7 +38,9 @@ impl Scorer {
             EventBody::CampaignObserved(seen) => self.observed(key, event, seen, cause),
             EventBody::FatigueSignal(signal) => self.tired(key, event, signal, cause),
             EventBody::LeadChanged(lead) => self.lead(key, event, lead, cause),
-            EventBody::Tick(_) => Ok(Outcome::Accepted),
+            EventBody::Tick(_) | EventBody::AccountObserved(_) | EventBody::QualityCounted(_) => {
+                Ok(Outcome::Accepted)
+            }
         };
         result.map_or_else(Applied::rejected, Applied::from)
     }

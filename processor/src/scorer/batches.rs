@@ -212,6 +212,8 @@ impl Batches {
                 observed_at: batch.map_or(TimestampMs(0), |batch| batch.stamp.observed_at),
                 figures: batch.map(|batch| (&batch.figures).into()).unwrap_or_default(),
                 flags: batch.map(|batch| batch.flags.to_vec()).unwrap_or_default(),
+                doubts: Vec::new(),
+                currency: None,
                 pending: pending.map(Pending::record),
             });
         }
@@ -290,6 +292,8 @@ impl Pending {
             rows: &self.rows,
             figures: (&self.figures).into(),
             flags: self.flags.to_vec(),
+            doubts: Vec::new(),
+            currency: None,
         }
     }
 }

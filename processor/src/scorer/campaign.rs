@@ -157,6 +157,8 @@ impl CampaignState {
             time_zone: profile.time_zone.as_deref(),
             currency: profile.currency.as_deref(),
             frequency_7d: profile.frequency_7d,
+            frequency_at: None,
+            known_since: None,
             fatigue_level: profile.fatigue.map(|(_, level)| level),
             fatigue_at: profile.fatigue.map(|(at, _)| at),
             observed_at: profile.observed_at,

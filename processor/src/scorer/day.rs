@@ -119,6 +119,8 @@ impl DayState {
             currency,
             figures: counting.map(|(batch, _)| (&batch.figures).into()).unwrap_or_default(),
             flags: counting.map(|(_, doubts)| doubts.to_vec()).unwrap_or_default(),
+            doubts: Vec::new(),
+            first_figures: None,
             cohort: self.cohort,
             revision: self.revision,
             first_seen: self.first_seen,

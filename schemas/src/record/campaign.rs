@@ -41,6 +41,9 @@ pub struct Campaign<'a> {
     /// Impressions per person over the last 7 days.
     #[serde(default)]
     pub frequency_7d: Option<f64>,
+    /// When the frequency was observed.
+    #[serde(default)]
+    pub frequency_at: Option<TimestampMs>,
     /// Newest creative-fatigue signal.
     #[serde(default)]
     pub fatigue_level: Option<FatigueLevel>,
@@ -50,6 +53,9 @@ pub struct Campaign<'a> {
     /// When the campaign itself was last observed; absent while only its figures are known.
     #[serde(default)]
     pub observed_at: Option<TimestampMs>,
+    /// Log time at which the campaign was first heard of.
+    #[serde(default)]
+    pub known_since: Option<TimestampMs>,
     /// The record that caused this state.
     #[serde(borrow)]
     pub origin: Origin<'a>,

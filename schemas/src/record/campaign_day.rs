@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Figures, Origin, QualityFlag, Source};
+use super::{Doubt, Figures, Origin, QualityFlag, Source};
 use crate::{Day, Micros, TimestampMs};
 
 /// The merged figures of a campaign's day.
@@ -27,6 +27,9 @@ pub struct CampaignDay<'a> {
     /// Doubts about them.
     #[serde(default)]
     pub flags: Vec<QualityFlag>,
+    /// What exactly is doubtful about the figures that count.
+    #[serde(default)]
+    pub doubts: Vec<Doubt>,
     /// Leads created on that day.
     pub cohort: Cohort,
     /// How often the figures that count have changed, from 1; 0 while there are only leads.
@@ -34,6 +37,9 @@ pub struct CampaignDay<'a> {
     /// When figures of the day were first observed.
     #[serde(default)]
     pub first_seen: Option<TimestampMs>,
+    /// The figures as they were first observed; absent while they have not changed since.
+    #[serde(default)]
+    pub first_figures: Option<Figures>,
     /// When they were last observed.
     #[serde(default)]
     pub last_seen: Option<TimestampMs>,
@@ -55,11 +61,17 @@ pub struct SourceDay<'a> {
     pub batch_id: &'a str,
     /// When that batch was observed; 0 while no batch is complete.
     pub observed_at: TimestampMs,
+    /// ISO 4217 currency of the batch, where it named one.
+    #[serde(borrow, default)]
+    pub currency: Option<&'a str>,
     /// Sum of its rows.
     pub figures: Figures,
     /// Doubts about them.
     #[serde(default)]
     pub flags: Vec<QualityFlag>,
+    /// What exactly is doubtful about them.
+    #[serde(default)]
+    pub doubts: Vec<Doubt>,
     /// A newer batch under way.
     #[serde(borrow, default)]
     pub pending: Option<PendingBatch<'a>>,
@@ -78,11 +90,17 @@ pub struct PendingBatch<'a> {
     /// Rows seen: bit i of byte i/8, lowest bit first.
     #[serde(with = "serde_bytes", borrow)]
     pub rows: &'a [u8],
+    /// ISO 4217 currency of the batch, where it named one.
+    #[serde(borrow, default)]
+    pub currency: Option<&'a str>,
     /// Sum of the rows seen.
     pub figures: Figures,
     /// Doubts about them.
     #[serde(default)]
     pub flags: Vec<QualityFlag>,
+    /// What exactly is doubtful about them.
+    #[serde(default)]
+    pub doubts: Vec<Doubt>,
 }
 
 /// Leads created on a day, as far as they have come.

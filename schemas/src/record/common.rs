@@ -52,6 +52,87 @@ impl QualityFlag {
     }
 }
 
+/// What exactly is doubtful about a fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Doubt {
+    /// `SPEND_MISSING`.
+    SpendMissing,
+    /// `IMPRESSIONS_MISSING`.
+    ImpressionsMissing,
+    /// `BUDGET_UNREADABLE`: minor units of a currency that nobody named.
+    BudgetUnreadable,
+    /// `AMOUNT_IN_OTHER_CURRENCY`: a won deal that the account's revenue cannot count.
+    AmountInOtherCurrency,
+    /// `FIGURE_NEGATIVE`.
+    FigureNegative,
+    /// `CLICKS_ABOVE_IMPRESSIONS`.
+    ClicksAboveImpressions,
+    /// `REACH_ABOVE_IMPRESSIONS`.
+    ReachAboveImpressions,
+    /// `CTR_ABOVE_LIMIT`.
+    CtrAboveLimit,
+    /// `SPEND_ABOVE_MEDIAN`: many times the campaign's median day.
+    SpendAboveMedian,
+    /// `DAY_AHEAD`: a day that has not begun anywhere.
+    DayAhead,
+    /// `CURRENCY_UNLIKE_ACCOUNT`.
+    CurrencyUnlikeAccount,
+}
+
+impl Doubt {
+    /// Every doubt, in the order of the enum.
+    pub const ALL: [Self; 11] = [
+        Self::SpendMissing,
+        Self::ImpressionsMissing,
+        Self::BudgetUnreadable,
+        Self::AmountInOtherCurrency,
+        Self::FigureNegative,
+        Self::ClicksAboveImpressions,
+        Self::ReachAboveImpressions,
+        Self::CtrAboveLimit,
+        Self::SpendAboveMedian,
+        Self::DayAhead,
+        Self::CurrencyUnlikeAccount,
+    ];
+
+    /// The symbol on the wire, which is also what people and SQL see.
+    #[must_use]
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::SpendMissing => "SPEND_MISSING",
+            Self::ImpressionsMissing => "IMPRESSIONS_MISSING",
+            Self::BudgetUnreadable => "BUDGET_UNREADABLE",
+            Self::AmountInOtherCurrency => "AMOUNT_IN_OTHER_CURRENCY",
+            Self::FigureNegative => "FIGURE_NEGATIVE",
+            Self::ClicksAboveImpressions => "CLICKS_ABOVE_IMPRESSIONS",
+            Self::ReachAboveImpressions => "REACH_ABOVE_IMPRESSIONS",
+            Self::CtrAboveLimit => "CTR_ABOVE_LIMIT",
+            Self::SpendAboveMedian => "SPEND_ABOVE_MEDIAN",
+            Self::DayAhead => "DAY_AHEAD",
+            Self::CurrencyUnlikeAccount => "CURRENCY_UNLIKE_ACCOUNT",
+        }
+    }
+
+    /// The flag that follows from it: something is missing, or something cannot be.
+    #[must_use]
+    pub const fn flag(self) -> QualityFlag {
+        match self {
+            Self::SpendMissing
+            | Self::ImpressionsMissing
+            | Self::BudgetUnreadable
+            | Self::AmountInOtherCurrency => QualityFlag::Incomplete,
+            Self::FigureNegative
+            | Self::ClicksAboveImpressions
+            | Self::ReachAboveImpressions
+            | Self::CtrAboveLimit
+            | Self::SpendAboveMedian
+            | Self::DayAhead
+            | Self::CurrencyUnlikeAccount => QualityFlag::Outlier,
+        }
+    }
+}
+
 /// What to do with a campaign's budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BatchRow, FatigueLevel, Figures, Origin, QualityFlag, Source};
+use super::{BatchRow, Doubt, FatigueLevel, Figures, Origin, QualityFlag, Source};
 use crate::{Day, Micros, TimestampMs};
 
-/// A validated fact about the campaign named by the record's key.
+/// A validated fact about the campaign or account named by the record's key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event<'a> {
     /// When the source said so.
@@ -16,6 +16,9 @@ pub struct Event<'a> {
     /// Doubts about the fact; empty for a sound one.
     #[serde(default)]
     pub flags: Vec<QualityFlag>,
+    /// What exactly is doubtful; the flags follow from it.
+    #[serde(default)]
+    pub doubts: Vec<Doubt>,
     /// The fact.
     #[serde(borrow)]
     pub body: EventBody<'a>,
@@ -39,6 +42,12 @@ pub enum EventBody<'a> {
     /// Time passed; observed_at is the time.
     #[serde(rename = "adpulse.Tick")]
     Tick(Tick),
+    /// What is true of an ad account, whose key `platform:account_id` is the record's key.
+    #[serde(rename = "adpulse.AccountObserved", borrow)]
+    AccountObserved(AccountObserved<'a>),
+    /// Records of an account by outcome; the record's key is `platform:account_id`.
+    #[serde(rename = "adpulse.QualityCounted")]
+    QualityCounted(QualityCounted),
 }
 
 /// What is true of a campaign's day as of a batch.
@@ -127,3 +136,41 @@ pub struct FatigueSignal<'a> {
 /// Time passed; observed_at is the time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tick {}
+
+/// What is true of an ad account; an absent field was not reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AccountObserved<'a> {
+    /// Name shown to people.
+    #[serde(borrow, default)]
+    pub name: Option<&'a str>,
+    /// `ACTIVE`, or why the platform does not serve the account.
+    #[serde(borrow, default)]
+    pub status: Option<&'a str>,
+    /// IANA time zone of the account.
+    #[serde(borrow, default)]
+    pub time_zone: Option<&'a str>,
+    /// ISO 4217 currency of the account.
+    #[serde(borrow, default)]
+    pub currency: Option<&'a str>,
+    /// Why the source cannot read the account, for programs; absent when it can.
+    #[serde(borrow, default)]
+    pub failure_code: Option<&'a str>,
+    /// The same for people.
+    #[serde(borrow, default)]
+    pub failure: Option<&'a str>,
+}
+
+/// Records of an account that normalize read in one transaction, by outcome. Counts add up, they do not replace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QualityCounted {
+    /// The hour in which they were observed.
+    pub hour_start: TimestampMs,
+    /// All of them.
+    pub records: i32,
+    /// Flagged INCOMPLETE.
+    pub incomplete: i32,
+    /// Flagged OUTLIER.
+    pub outlier: i32,
+    /// Refused to the dead letters.
+    pub rejected: i32,
+}

@@ -43,6 +43,15 @@ pub struct Lead<'a> {
     /// ISO 4217 currency of the amount.
     #[serde(borrow, default)]
     pub currency: Option<&'a str>,
+    /// IANA time zone in which the creation day was told; absent while none is known.
+    #[serde(borrow, default)]
+    pub account_time_zone: Option<&'a str>,
+    /// ISO 4217 currency in which the account counts revenue; absent while none is known.
+    #[serde(borrow, default)]
+    pub account_currency: Option<&'a str>,
+    /// When the event that named them occurred.
+    #[serde(default)]
+    pub account_at: Option<TimestampMs>,
     /// What the lead adds to its campaign now.
     #[serde(default)]
     pub counted: Option<Contribution>,

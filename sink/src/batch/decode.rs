@@ -138,6 +138,7 @@ fn add<'a>(
         | Topic::RawCsv
         | Topic::RawClock
         | Topic::Events
+        | Topic::Accounts
         | Topic::Watermarks => {
             unreachable!("no store holds them, and decode has refused what the store does not hold")
         }
