@@ -81,7 +81,7 @@ fn metrics(day: i32, minute: i64, spend: i64) -> Event<'static> {
         figures,
     });
     let observed_at = TimestampMs(TODAY.midnight_utc().0 + minute * 60_000);
-    Event { observed_at, origin: AT, flags: Vec::new(), body }
+    Event { observed_at, origin: AT, flags: Vec::new(), doubts: Vec::new(), body }
 }
 
 fn filled() -> Scorer {
