@@ -26,7 +26,7 @@ fn hours(hours: i64) -> TimestampMs {
 
 fn event(observed_at: TimestampMs, flags: &[QualityFlag], body: EventBody<'static>) -> Event<'static> {
     let origin = Origin { topic: "raw.facebook", partition: 3, offset: 0 };
-    Event { observed_at, origin, flags: flags.to_vec(), body }
+    Event { observed_at, origin, flags: flags.to_vec(), doubts: Vec::new(), body }
 }
 
 /// Spend in major units, impressions, leads.
