@@ -29,7 +29,7 @@ pub use group::CommittedOffset;
 pub use mock::MockBroker;
 pub use murmur2::{murmur2, partition_for};
 pub use producer::{Ack, Delivery, Producer};
-pub use reader::{ReadRange, TopicReader, nothing_left};
+pub use reader::{PartitionSpan, ReadRange, TopicReader, nothing_left};
 pub use record::{ConsumedRecord, Headers, Placement, Record, TopicPartition, UNREADABLE_HEADER_NAME};
 pub use settings::{Isolation, KafkaSettings, Sasl, SecurityProtocol, Tls};
 pub use shutdown::ShutdownToken;
