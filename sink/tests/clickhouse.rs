@@ -5,11 +5,11 @@ mod support;
 
 use ::clickhouse::Client;
 use devstack::Engine;
-use schemas::record::{Alert, AlertState, Severity};
-use schemas::{Day, Schemas, TimestampMs, Topic};
+use schemas::record::{Alert, AlertState, CampaignDay, Doubt, Figures, QualityFlag, Severity};
+use schemas::{Day, Micros, Schemas, TimestampMs, Topic};
 use sink::SinkError;
 use sink::clickhouse::{self, ClickHouseSettings, ClickHouseSink};
-use support::{Log, ORIGIN, campaign, campaign_key, day, spends_of_1178, stored_examples};
+use support::{Log, ORIGIN, account, alert, campaign, campaign_key, day, spends_of_1178, stored_examples};
 
 struct Store {
     settings: ClickHouseSettings,
@@ -124,6 +124,7 @@ async fn a_tombstone_hides_its_row_and_keeps_the_history() {
     log.campaign(0, &campaign("1", "a"));
     log.campaign(1, &campaign("2", "b"));
     log.day(0, &day("1", Day(20_000), 1_000_000, 1));
+    log.account(0, &account("a", &[(0, 1)]));
     let mut sink = store.sink(&log);
     sink.write(&log.records()).await.unwrap();
     let mut gone = Log::new();
@@ -131,12 +132,15 @@ async fn a_tombstone_hides_its_row_and_keeps_the_history() {
     gone.push_bytes(Topic::CampaignDays, 1, &format!("{}@{}", campaign_key("1"), Day(20_000)), None);
     gone.push_bytes(Topic::Scores, 0, &campaign_key("1"), None);
     gone.push_bytes(Topic::Leads, 0, "hubspot:1", None);
+    gone.push_bytes(Topic::Accounts, 1, "facebook:1", None);
     let written = sink.write(&gone.records()).await.unwrap();
-    assert_eq!((written.stored, written.skipped, written.rejected.len()), (3, 1, 0));
+    assert_eq!((written.stored, written.skipped, written.rejected.len()), (4, 1, 0));
     assert_eq!(store.one("SELECT groupArray(campaign_id) FROM v_campaigns").await, "['2']");
     assert_eq!(store.one("SELECT count() FROM v_campaign_days").await, "0");
     assert_eq!(store.one("SELECT count() FROM v_campaign_day_revisions").await, "1");
     assert_eq!(store.one("SELECT count() FROM v_leads").await, "0");
+    assert_eq!(store.one("SELECT count() FROM v_accounts").await, "0");
+    assert_eq!(store.one("SELECT count() FROM v_account_hours").await, "1");
 }
 
 #[tokio::test]
@@ -253,7 +257,10 @@ async fn every_example_of_the_contracts_becomes_a_row() {
         "v_current_scores",
         "v_recommendations",
         "v_leads",
+        "v_accounts",
+        "v_account_hours",
         "v_alerts",
+        "v_firing_alerts",
         "v_dead_letters",
     ];
     for view in views {
@@ -289,6 +296,98 @@ async fn every_column_of_an_alert_holds_its_own_field() {
     let expected = "('facebook','1',NULL,'facebook:1','COST_SPIKE','HIGH','FIRING',2.5,1.5,'Spend rose.',\
                     '2026-10-01 06:00:00.123',7,3)";
     assert_eq!(row, expected);
+}
+
+#[tokio::test]
+async fn a_day_keeps_its_doubts_and_its_first_figures() {
+    let store = Store::migrated("doubts").await;
+    let mut log = Log::new();
+    let restated = CampaignDay {
+        flags: vec![QualityFlag::Outlier],
+        doubts: vec![Doubt::ClicksAboveImpressions, Doubt::CtrAboveLimit],
+        first_figures: Some(Figures {
+            spend_micros: Some(Micros(1_250_000)),
+            impressions: Some(10),
+            reach: Some(9),
+            clicks: Some(8),
+            link_clicks: Some(7),
+            leads: None,
+            purchases: Some(5),
+            purchase_value_micros: Some(Micros(4_000_000)),
+        }),
+        ..day("1", Day(20_000), 2_000_000, 2)
+    };
+    log.day(0, &restated);
+    log.day(1, &day("1", Day(20_001), 2_000_000, 1));
+    let mut sink = store.sink(&log);
+    for _ in 0..2 {
+        sink.write(&log.records()).await.unwrap();
+        let columns = "spend, doubts, restated, first_spend, first_impressions, first_reach, first_clicks, \
+                       first_link_clicks, first_leads, first_purchases, first_purchase_value";
+        let rows = store.one(&format!("SELECT groupArray(tuple({columns})) FROM v_campaign_days")).await;
+        let expected = "[(2,['CLICKS_ABOVE_IMPRESSIONS','CTR_ABOVE_LIMIT'],true,1.25,10,9,8,7,NULL,5,4),\
+                        (2,[],false,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL)]";
+        assert_eq!(rows, expected);
+    }
+    let doubts = "SELECT arrayStringConcat(doubts, ' ') FROM v_campaign_day_revisions WHERE revision = 2";
+    assert_eq!(store.one(doubts).await, "CLICKS_ABOVE_IMPRESSIONS CTR_ABOVE_LIMIT");
+}
+
+#[tokio::test]
+async fn an_account_keeps_every_hour_that_its_records_ever_carried() {
+    let store = Store::migrated("accounts").await;
+    let mut log = Log::new();
+    log.account(0, &account("first name", &[(0, 4)]));
+    log.account(1, &account("second name", &[(0, 5), (1, 0), (2, 0)]));
+    log.account(2, &account("third name", &[(1, 10), (2, 0), (3, 1)]));
+    let mut sink = store.sink(&log);
+    let first = sink.write(&log.records()).await.unwrap();
+    assert_eq!((first.rows, first.stored, first.superseded, first.rejected.len()), (5, 1, 2, 0));
+    // The same again, whole and in parts that the server has not seen as such.
+    assert_eq!(sink.write(&log.records()).await.unwrap(), first);
+    sink.write(&log.records()[..1]).await.unwrap();
+    sink.write(&log.records()[1..]).await.unwrap();
+    let account = "SELECT groupArray(tuple(name, status, currency, failure_code, firing)) FROM v_accounts";
+    assert_eq!(store.one(account).await, "[('third name','ACTIVE','EUR',NULL,['DATA_QUALITY'])]");
+    let hours = "SELECT groupArray(tuple(toHour(hour_start), records, rejected, round(bad_share, 2))) \
+                 FROM (SELECT * FROM v_account_hours ORDER BY hour_start)";
+    assert_eq!(store.one(hours).await, "[(6,10,5,0.8),(7,10,10,1),(8,10,0,0.3),(9,10,1,0.4)]");
+}
+
+#[tokio::test]
+async fn an_alert_is_firing_until_it_resolves_however_often_it_is_told() {
+    let store = Store::migrated("firing").await;
+    let mut log = Log::new();
+    log.alert(0, &alert(Some("1"), AlertState::Firing, 0));
+    log.alert(1, &alert(None, AlertState::Firing, 0));
+    log.alert(2, &alert(Some("1"), AlertState::Resolved, 0));
+    let mut sink = store.sink(&log);
+    for _ in 0..2 {
+        sink.write(&log.records()).await.unwrap();
+        sink.write(&log.records()[..1]).await.unwrap();
+        let firing = "SELECT groupArray(tuple(subject, code)) FROM v_firing_alerts";
+        assert_eq!(store.one(firing).await, "[('facebook:1','DATA_QUALITY')]");
+        assert_eq!(store.one("SELECT count() FROM v_alerts").await, "3");
+    }
+}
+
+#[tokio::test]
+async fn what_was_stored_before_the_columns_came_has_their_defaults() {
+    let store = Store::migrated("upgraded").await;
+    // As the migrations before left it.
+    store
+        .run("ALTER TABLE campaign_days DROP COLUMN doubts, DROP COLUMN restated, DROP COLUMN first_spend")
+        .await;
+    store.run("ALTER TABLE schema_migrations DELETE WHERE version = 3 SETTINGS mutations_sync = 2").await;
+    store
+        .run(
+            "INSERT INTO campaign_days (platform, account_id, campaign_id, day, spend, revision, _offset) \
+              VALUES ('facebook', '1', '1', '2026-10-01', 7, 1, 3)",
+        )
+        .await;
+    assert_eq!(clickhouse::migrate(&store.settings).await.unwrap().len(), 1);
+    let row = "SELECT tuple(spend, doubts, restated, first_spend) FROM v_campaign_days";
+    assert_eq!(store.one(row).await, "(7,[],false,NULL)");
 }
 
 #[tokio::test]

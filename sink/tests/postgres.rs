@@ -5,11 +5,11 @@ mod support;
 
 use deadpool_postgres::Pool;
 use devstack::Engine;
-use schemas::record::FatigueLevel;
-use schemas::{Day, Schemas, Topic};
+use schemas::record::{AlertState, CampaignDay, Doubt, FatigueLevel, Figures, QualityFlag};
+use schemas::{Day, Micros, Schemas, Topic};
 use sink::postgres::{self, PostgresSettings, PostgresSink, Tls};
 use sink::{Secret, SinkError};
-use support::{Log, campaign, campaign_key, day, spends_of_1178, stored_examples};
+use support::{Log, account, alert, campaign, campaign_key, day, spends_of_1178, stored_examples};
 
 /// A pool on an empty database of its own.
 async fn database(name: &str) -> Pool {
@@ -168,6 +168,7 @@ async fn a_tombstone_removes_its_row() {
     log.campaign(0, &campaign("1", "a"));
     log.campaign(1, &campaign("2", "b"));
     log.day(0, &day("1", Day(20_000), 1, 1));
+    log.account(0, &account("a", &[]));
     let mut sink = member(&pool, &log);
     sink.write(&log.records()).await.unwrap();
     let mut gone = Log::new();
@@ -175,7 +176,9 @@ async fn a_tombstone_removes_its_row() {
     gone.push_bytes(Topic::CampaignDays, 1, &format!("{}@{}", campaign_key("1"), Day(20_000)), None);
     gone.push_bytes(Topic::Scores, 0, &campaign_key("1"), None);
     gone.push_bytes(Topic::Leads, 0, "hubspot:1", None);
-    assert_eq!(sink.write(&gone.records()).await.unwrap().stored, 4);
+    gone.push_bytes(Topic::Accounts, 1, "facebook:1", None);
+    assert_eq!(sink.write(&gone.records()).await.unwrap().stored, 5);
+    assert_eq!(one(&pool, "SELECT count(*) FROM accounts").await, "0");
     assert_eq!(one(&pool, "SELECT string_agg(name, ',') FROM campaigns").await, "b");
     assert_eq!(one(&pool, "SELECT count(*) FROM campaign_days").await, "0");
 }
@@ -241,13 +244,30 @@ async fn every_example_of_the_contracts_becomes_a_row() {
     let log = stored_examples(&postgres::TOPICS);
     let written = member(&pool, &log).write(&log.records()).await.unwrap();
     assert_eq!(written.rejected, []);
-    for table in ["campaigns", "campaign_days", "scores", "leads", "recommendations", "alerts"] {
+    let tables = [
+        "campaigns",
+        "campaign_days",
+        "scores",
+        "leads",
+        "accounts",
+        "recommendations",
+        "alerts",
+        "current_alerts",
+    ];
+    for table in tables {
         assert_ne!(one(&pool, &format!("SELECT count(*) FROM {table}")).await, "0", "{table}");
     }
     let code = "SELECT reasons->0->>'code' FROM recommendations WHERE total = 19";
     assert_eq!(one(&pool, code).await, "VOLUME_LOW");
-    for view in ["v_campaign_days", "v_campaign_scores", "v_current_recommendations", "v_firing_alerts"] {
-        one(&pool, &format!("SELECT count(*) FROM {view}")).await;
+    let views = [
+        "v_campaign_days",
+        "v_campaign_scores",
+        "v_current_recommendations",
+        "v_firing_alerts",
+        "v_account_hours",
+    ];
+    for view in views {
+        assert_ne!(one(&pool, &format!("SELECT count(*) FROM {view}")).await, "0", "{view}");
     }
 }
 
@@ -262,8 +282,142 @@ async fn every_column_of_a_campaign_holds_its_own_field() {
     member(&pool, &log).write(&log.records()).await.unwrap();
     let row = one(&pool, "SELECT c FROM campaigns c").await;
     let expected = "(facebook:1:1,facebook,1,1,name,ACTIVE,,50000000,,Europe/Berlin,EUR,1.5,HIGH,,\
-                    \"2026-10-01 06:00:00+00\",7,3)";
+                    \"2026-10-01 06:00:00+00\",7,3,\"2026-10-01 06:00:00+00\",\"2026-09-21 14:13:20+00\")";
     assert_eq!(row, expected);
+}
+
+#[tokio::test]
+async fn a_day_keeps_its_doubts_and_its_first_figures() {
+    let pool = migrated("doubts").await;
+    let mut log = Log::new();
+    let restated = CampaignDay {
+        flags: vec![QualityFlag::Outlier],
+        doubts: vec![Doubt::ClicksAboveImpressions, Doubt::CtrAboveLimit],
+        first_figures: Some(Figures {
+            spend_micros: Some(Micros(1_250_000)),
+            impressions: Some(10),
+            reach: Some(9),
+            clicks: Some(8),
+            link_clicks: Some(7),
+            leads: None,
+            purchases: Some(5),
+            purchase_value_micros: Some(Micros(4_000_000)),
+        }),
+        ..day("1", Day(20_000), 2_000_000, 2)
+    };
+    log.day(0, &restated);
+    log.day(1, &day("1", Day(20_001), 2_000_000, 1));
+    member(&pool, &log).write(&log.records()).await.unwrap();
+    PostgresSink::new(pool.clone(), "another-group", &log.schemas).write(&log.records()).await.unwrap();
+    let rows = "SELECT string_agg(concat_ws(' ', spend, doubts, restated, first_spend, first_impressions, first_reach, \
+                first_clicks, first_link_clicks, coalesce(first_leads::text, '-'), first_purchases, first_purchase_value), \
+                '; ' ORDER BY day) FROM v_campaign_days";
+    let expected = "2.000000 {CLICKS_ABOVE_IMPRESSIONS,CTR_ABOVE_LIMIT} t 1.250000 10 9 8 7 - 5 4.000000; \
+                    2.000000 {} f -";
+    assert_eq!(one(&pool, rows).await, expected);
+}
+
+#[tokio::test]
+async fn the_newest_state_of_an_account_counts() {
+    let pool = migrated("accounts").await;
+    let mut log = Log::new();
+    log.account(0, &account("old name", &[(0, 4)]));
+    log.account(1, &account("new name", &[(0, 5), (1, 10)]));
+    member(&pool, &log).write(&log.records()).await.unwrap();
+    let mut older = Log::new();
+    older.account(0, &account("old name", &[(0, 4)]));
+    PostgresSink::new(pool.clone(), "another-group", &log.schemas).write(&older.records()).await.unwrap();
+    let row =
+        one(&pool, "SELECT (account_key, name, status, currency, failure_code, firing) FROM accounts").await;
+    assert_eq!(row, "(facebook:1,\"new name\",ACTIVE,EUR,,{DATA_QUALITY})");
+    let hours = "SELECT string_agg(concat_ws(' ', hour_start AT TIME ZONE 'UTC', records, incomplete, outlier, rejected), \
+                 '; ' ORDER BY hour_start) FROM v_account_hours";
+    assert_eq!(one(&pool, hours).await, "2026-10-01 06:00:00 10 1 2 5; 2026-10-01 07:00:00 10 1 2 10");
+}
+
+/// Subject and since when, of what is firing.
+async fn firing(pool: &Pool) -> String {
+    let list = "SELECT string_agg(subject || ' ' || to_char(raised_at AT TIME ZONE 'UTC', 'HH24:MI'), ', ' ORDER BY subject) \
+                FROM v_firing_alerts";
+    one(pool, list).await
+}
+
+#[tokio::test]
+async fn an_alert_is_firing_until_it_resolves_and_may_fire_again() {
+    let pool = migrated("firing").await;
+    let mut log = Log::new();
+    let write = async |log: &Log| member(&pool, log).write(&log.records()).await.unwrap();
+    log.alert(0, &alert(Some("1"), AlertState::Firing, 0));
+    log.alert(1, &alert(None, AlertState::Firing, 1));
+    write(&log).await;
+    assert_eq!(firing(&pool).await, "facebook:1 06:01, facebook:1:1 06:00");
+    log.alert(2, &alert(Some("1"), AlertState::Resolved, 2));
+    write(&log).await;
+    assert_eq!(firing(&pool).await, "facebook:1 06:01");
+    log.alert(3, &alert(Some("1"), AlertState::Firing, 3));
+    log.alert(4, &alert(None, AlertState::Resolved, 3));
+    write(&log).await;
+    assert_eq!(firing(&pool).await, "facebook:1:1 06:03");
+    assert_eq!(one(&pool, "SELECT count(*) FROM alerts").await, "5");
+}
+
+#[tokio::test]
+async fn fired_and_resolved_in_one_batch_is_not_firing_even_at_one_moment() {
+    let pool = migrated("firing_at_once").await;
+    let mut log = Log::new();
+    log.alert(0, &alert(Some("1"), AlertState::Firing, 0));
+    log.alert(1, &alert(Some("1"), AlertState::Resolved, 0));
+    log.alert(2, &alert(None, AlertState::Resolved, 0));
+    log.alert(3, &alert(None, AlertState::Firing, 0));
+    let written = member(&pool, &log).write(&log.records()).await.unwrap();
+    assert_eq!((written.stored, written.superseded), (4, 0));
+    assert_eq!(firing(&pool).await, "facebook:1 06:00");
+}
+
+#[tokio::test]
+async fn alerts_that_arrive_again_change_nothing() {
+    let pool = migrated("firing_again").await;
+    let mut log = Log::new();
+    log.alert(0, &alert(Some("1"), AlertState::Firing, 0));
+    log.alert(1, &alert(Some("1"), AlertState::Resolved, 5));
+    log.alert(2, &alert(None, AlertState::Firing, 6));
+    member(&pool, &log).write(&log.records()).await.unwrap();
+    // Read again by a group without positions, in two batches, and written again by a processor that repeats itself.
+    let mut other = PostgresSink::new(pool.clone(), "another-group", &log.schemas);
+    other.write(&log.records()[..1]).await.unwrap();
+    assert_eq!(firing(&pool).await, "facebook:1 06:06");
+    other.write(&log.records()[1..]).await.unwrap();
+    assert_eq!(firing(&pool).await, "facebook:1 06:06");
+    log.alert(3, &alert(Some("1"), AlertState::Firing, 0));
+    member(&pool, &log).write(&log.records()).await.unwrap();
+    assert_eq!(firing(&pool).await, "facebook:1 06:06");
+    assert_eq!(one(&pool, "SELECT count(*) FROM alerts").await, "3");
+}
+
+#[tokio::test]
+async fn what_is_firing_is_known_from_the_alerts_stored_before_there_was_a_table_for_it() {
+    let pool = migrated("upgraded").await;
+    let client = pool.get().await.unwrap();
+    // As the migrations before left it.
+    let back = "DROP VIEW v_firing_alerts, v_campaign_days, v_account_hours; DROP TABLE current_alerts, accounts;
+                ALTER TABLE campaigns DROP COLUMN frequency_at, DROP COLUMN known_since;
+                ALTER TABLE leads DROP COLUMN account_time_zone, DROP COLUMN account_currency, DROP COLUMN account_at;
+                ALTER TABLE campaign_days DROP COLUMN doubts, DROP COLUMN restated, DROP COLUMN first_spend_micros,
+                    DROP COLUMN first_impressions, DROP COLUMN first_reach, DROP COLUMN first_clicks,
+                    DROP COLUMN first_link_clicks, DROP COLUMN first_leads, DROP COLUMN first_purchases,
+                    DROP COLUMN first_purchase_value_micros;
+                DELETE FROM schema_migrations WHERE version = 3;
+                INSERT INTO alerts VALUES
+                    ('facebook:1:1', 'SPEND_SPIKE', '2026-10-01 06:00Z', 'FIRING', 'HIGH', 'facebook', '1', '1', 2, 1, '', 0, 0),
+                    ('facebook:1:1', 'SPEND_SPIKE', '2026-10-01 06:00Z', 'RESOLVED', 'HIGH', 'facebook', '1', '1', 2, 1, '', 0, 1),
+                    ('facebook:1:2', 'SPEND_SPIKE', '2026-10-01 06:00Z', 'FIRING', 'HIGH', 'facebook', '1', '2', 2, 1, '', 0, 2);
+                INSERT INTO campaign_days (campaign_key, day, platform, account_id, campaign_id, flags, crm_leads,
+                    crm_qualified, crm_won, crm_revenue_micros, revision, source_partition, source_offset)
+                VALUES ('facebook:1:1', '2026-10-01', 'facebook', '1', '1', '{}', 0, 0, 0, 0, 1, 0, 0)";
+    client.batch_execute(back).await.unwrap();
+    assert_eq!(postgres::migrate(&pool).await.unwrap().len(), 1);
+    assert_eq!(firing(&pool).await, "facebook:1:2 06:00");
+    assert_eq!(one(&pool, "SELECT (doubts, restated, first_spend) FROM v_campaign_days").await, "({},f,)");
 }
 
 #[tokio::test]
@@ -272,7 +426,7 @@ async fn migrating_twice_or_from_two_processes_applies_each_migration_once() {
     let (a, b) = tokio::join!(postgres::migrate(&pool), postgres::migrate(&pool));
     let mut counts = [a.unwrap().len(), b.unwrap().len()];
     counts.sort_unstable();
-    assert_eq!(counts, [0, 2]);
+    assert_eq!(counts, [0, 3]);
     assert!(postgres::migrate(&pool).await.unwrap().is_empty());
 }
 

@@ -2,7 +2,7 @@
 //! dates end in 2299 and its decimals at 18 digits, and neither JSON nor a comparison survives a NaN.
 
 use schemas::record::{
-    Alert, Campaign, CampaignDay, CampaignScore, DeadLetter, Lead, Parts, Reason, Recommendation,
+    Account, Alert, Campaign, CampaignDay, CampaignScore, DeadLetter, Lead, Parts, Reason, Recommendation,
 };
 use schemas::{Day, Micros, TimestampMs};
 
@@ -77,8 +77,10 @@ impl Bounded for Campaign<'_> {
         money("daily_budget_micros", self.daily_budget_micros)?;
         money("lifetime_budget_micros", self.lifetime_budget_micros)?;
         finite("frequency_7d", self.frequency_7d)?;
+        moment("frequency_at", self.frequency_at)?;
         moment("fatigue_at", self.fatigue_at)?;
-        moment("observed_at", self.observed_at)
+        moment("observed_at", self.observed_at)?;
+        moment("known_since", self.known_since)
     }
 }
 
@@ -88,6 +90,10 @@ impl Bounded for CampaignDay<'_> {
         money("figures.spend_micros", self.figures.spend_micros)?;
         money("figures.purchase_value_micros", self.figures.purchase_value_micros)?;
         money("cohort.revenue_micros", self.cohort.revenue_micros)?;
+        if let Some(first) = &self.first_figures {
+            money("first_figures.spend_micros", first.spend_micros)?;
+            money("first_figures.purchase_value_micros", first.purchase_value_micros)?;
+        }
         moment("first_seen", self.first_seen)?;
         moment("last_seen", self.last_seen)
     }
@@ -124,12 +130,24 @@ impl Bounded for Lead<'_> {
             ("disqualified_at", self.disqualified_at),
             ("won_at", self.won_at),
             ("lost_at", self.lost_at),
+            ("account_at", self.account_at),
             ("observed_at", Some(self.observed_at)),
         ];
         for (field, at) in times {
             moment(field, at)?;
         }
         money("amount_micros", self.amount_micros)
+    }
+}
+
+impl Bounded for Account<'_> {
+    fn check(&self) -> Result<(), Refusal> {
+        moment("failure_at", self.failure_at)?;
+        moment("observed_at", self.observed_at)?;
+        for hour in &self.hours {
+            moment("hours.hour_start", hour.hour_start)?;
+        }
+        Ok(())
     }
 }
 

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use schemas::{CampaignKey, CodecError, DayKey, Decoder, Topic};
+use schemas::{AccountKey, CampaignKey, CodecError, DayKey, Decoder, Topic};
 use serde::Deserialize;
 
 use super::bounds::{Bounded, Refusal};
-use super::{At, CampaignParts, Facts, Keyed, Rejected, SinkRecord};
+use super::{AccountParts, At, CampaignParts, Facts, Keyed, Rejected, SinkRecord};
 use crate::SinkError;
 
 /// Which records of a batch are meant.
@@ -126,6 +126,14 @@ fn add<'a>(
             let key = text_key(record)?;
             facts.leads.push(At { index, partition, offset, value: Keyed { key, value } });
         }
+        Topic::Accounts => {
+            let value: Option<schemas::record::Account<'a>> = compacted(decoder, bytes)?;
+            let key = match &value {
+                Some(account) => [account.platform, account.account_id].map(Cow::Borrowed),
+                None => split_account(text_key(record)?)?,
+            };
+            facts.accounts.push(At { index, partition, offset, value: Keyed { key, value } });
+        }
         Topic::Recommendations => {
             facts.recommendations.push(At { index, partition, offset, value: whole(decoder, bytes)? });
         }
@@ -138,7 +146,6 @@ fn add<'a>(
         | Topic::RawCsv
         | Topic::RawClock
         | Topic::Events
-        | Topic::Accounts
         | Topic::Watermarks => {
             unreachable!("no store holds them, and decode has refused what the store does not hold")
         }
@@ -178,6 +185,11 @@ fn text_key<'a>(record: &SinkRecord<'a>) -> Result<&'a str, Refusal> {
     let key =
         record.key.ok_or_else(|| ("no_key", "the record has no key, which its topic needs".to_owned()))?;
     std::str::from_utf8(key).map_err(|_| ("malformed_key", "the key is not UTF-8 text".to_owned()))
+}
+
+fn split_account(key: &str) -> Result<AccountParts<'_>, Refusal> {
+    AccountKey::split(key)
+        .ok_or_else(|| ("malformed_key", format!("the key {key:?} is not platform:account")))
 }
 
 fn split_campaign(key: &str) -> Result<CampaignParts<'_>, Refusal> {

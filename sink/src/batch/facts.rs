@@ -3,11 +3,16 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use schemas::record::{Alert, Campaign, CampaignDay, CampaignScore, DeadLetter, Lead, Recommendation};
-use schemas::{CampaignKey, Day, lead_key};
+use schemas::record::{
+    Account, Alert, Campaign, CampaignDay, CampaignScore, DeadLetter, Lead, Recommendation,
+};
+use schemas::{AccountKey, CampaignKey, Day};
 
 /// Platform, account and campaign: borrowed from the value, or from the key of a tombstone.
 pub(crate) type CampaignParts<'a> = [Cow<'a, str>; 3];
+
+/// Platform and account, likewise.
+pub(crate) type AccountParts<'a> = [Cow<'a, str>; 2];
 
 /// A value and the record it came in.
 #[derive(Debug)]
@@ -33,6 +38,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) days: Vec<At<Keyed<(CampaignParts<'a>, Day), CampaignDay<'a>>>>,
     pub(crate) scores: Vec<At<Keyed<CampaignParts<'a>, CampaignScore<'a>>>>,
     pub(crate) leads: Vec<At<Keyed<&'a str, Lead<'a>>>>,
+    pub(crate) accounts: Vec<At<Keyed<AccountParts<'a>, Account<'a>>>>,
     pub(crate) recommendations: Vec<At<Recommendation<'a>>>,
     pub(crate) alerts: Vec<At<Alert<'a>>>,
     pub(crate) dead_letters: Vec<At<DeadLetter<'a>>>,
@@ -52,11 +58,16 @@ pub(crate) fn campaign_key([platform, account_id, campaign_id]: [&str; 3]) -> St
     CampaignKey { platform, account_id, campaign_id }.to_string()
 }
 
+/// The account key as text.
+pub(crate) fn account_key([platform, account_id]: [&str; 2]) -> String {
+    AccountKey { platform, account_id }.to_string()
+}
+
 /// What an alert is about: a campaign, or an account.
 pub(crate) fn alert_subject(alert: &Alert<'_>) -> String {
     match alert.campaign_id {
         Some(campaign_id) => campaign_key([alert.platform, alert.account_id, campaign_id]),
-        None => lead_key(alert.platform, alert.account_id),
+        None => account_key([alert.platform, alert.account_id]),
     }
 }
 

@@ -6,7 +6,8 @@ mod facts;
 
 pub(crate) use decode::{Selection, decode};
 pub(crate) use facts::{
-    At, CampaignParts, Facts, Keyed, alert_subject, by_alert, by_recommendation, campaign_key, keep_newest,
+    AccountParts, At, CampaignParts, Facts, Keyed, account_key, alert_subject, by_alert, by_recommendation,
+    campaign_key, keep_newest,
 };
 
 use schemas::Topic;

@@ -1,5 +1,5 @@
 //! Applies the migrations, statement by statement, each of which may run twice. ClickHouse has no transactions: two
-//! processes may migrate at once because every statement says IF NOT EXISTS, and a migration is recorded when all of its
+//! processes may migrate at once because every statement says IF NOT EXISTS or OR REPLACE, and a migration is recorded when all of its
 //! statements have run.
 
 use ::clickhouse::{Client, Row, sql::Identifier};
@@ -11,13 +11,18 @@ use crate::migration::{Applied, Migration, Recorded, pending, statements};
 
 const ACTION: &str = "apply the migrations";
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         name: "history",
         sql: include_str!("../../migrations/clickhouse/0001_history.sql"),
     },
     Migration { version: 2, name: "views", sql: include_str!("../../migrations/clickhouse/0002_views.sql") },
+    Migration {
+        version: 3,
+        name: "doubts_and_accounts",
+        sql: include_str!("../../migrations/clickhouse/0003_doubts_and_accounts.sql"),
+    },
 ];
 
 #[derive(Row, Deserialize)]

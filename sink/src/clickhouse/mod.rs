@@ -29,11 +29,12 @@ use crate::{SinkError, SinkRecord, Written};
 const STORE: &str = "clickhouse";
 
 /// The topics that ClickHouse holds.
-pub const TOPICS: [Topic; 7] = [
+pub const TOPICS: [Topic; 8] = [
     Topic::Campaigns,
     Topic::CampaignDays,
     Topic::Scores,
     Topic::Leads,
+    Topic::Accounts,
     Topic::Recommendations,
     Topic::Alerts,
     Topic::DeadLetters,

@@ -1,21 +1,23 @@
 //! The tables: how a fact becomes a row of each.
 
 use schemas::record::{
-    Action, Alert, Campaign, CampaignDay, CampaignScore, DeadLetter, FatigueLevel, Guard, Lead, Reason,
-    Recommendation,
+    Account, Action, Alert, Campaign, CampaignDay, CampaignScore, DeadLetter, Doubt, FatigueLevel, Guard,
+    Lead, QualityFlag, QualityHour, Reason, Recommendation,
 };
 use schemas::{Day, Micros, TimestampMs};
 use serde_bytes::Bytes;
 
 use super::insert::Table;
 use super::rows::{
-    AlertRow, CampaignRow, DayRow, DeadLetterRow, LeadRow, ReasonRow, RecommendationRow, RevisionRow,
-    ScoreRow,
+    AccountRow, AlertRow, CampaignRow, DayRow, DeadLetterRow, HourRow, LeadRow, ReasonRow, RecommendationRow,
+    RevisionRow, ScoreRow,
 };
-use crate::batch::{At, CampaignParts, Keyed, alert_subject};
+use crate::batch::{AccountParts, At, CampaignParts, Keyed, alert_subject};
 
 /// Days of a campaign, under the campaign and the day.
 type KeyedDay<'a> = Keyed<(CampaignParts<'a>, Day), CampaignDay<'a>>;
+/// An hour of an account's records.
+pub(super) type AccountHour<'f, 'a> = (&'f Account<'a>, QualityHour);
 
 pub(super) fn campaigns<'a>() -> Table<Keyed<CampaignParts<'a>, Campaign<'a>>, CampaignRow<'static>> {
     Table { name: "campaigns", month: |_| 0, row: campaign }
@@ -39,6 +41,14 @@ pub(super) fn recommendations<'a>() -> Table<Recommendation<'a>, RecommendationR
 
 pub(super) fn leads<'a>() -> Table<Keyed<&'a str, Lead<'a>>, LeadRow<'static>> {
     Table { name: "leads", month: |_| 0, row: lead }
+}
+
+pub(super) fn accounts<'a>() -> Table<Keyed<AccountParts<'a>, Account<'a>>, AccountRow<'static>> {
+    Table { name: "accounts", month: |_| 0, row: account }
+}
+
+pub(super) fn hours<'f, 'a>() -> Table<AccountHour<'f, 'a>, HourRow<'static>> {
+    Table { name: "account_hours", month: |(_, hour)| month_of(hour.hour_start.day_utc()), row: hour }
 }
 
 pub(super) fn alerts<'a>() -> Table<Alert<'a>, AlertRow<'static>> {
@@ -70,9 +80,11 @@ fn campaign<'r>(at: &'r At<Keyed<CampaignParts<'_>, Campaign<'_>>>) -> CampaignR
         time_zone: campaign.time_zone,
         currency: campaign.currency,
         frequency_7d: campaign.frequency_7d,
+        frequency_at: ms(campaign.frequency_at),
         fatigue_level: campaign.fatigue_level.map(FatigueLevel::symbol),
         fatigue_at: ms(campaign.fatigue_at),
         observed_at: ms(campaign.observed_at),
+        known_since: ms(campaign.known_since),
         _deleted: 0,
         ..row
     }
@@ -92,6 +104,7 @@ fn day<'r>(at: &'r At<KeyedDay<'_>>) -> DayRow<'r> {
     };
     let Some(day) = &at.value.value else { return row };
     let figures = &day.figures;
+    let first = day.first_figures.unwrap_or_default();
     DayRow {
         currency: day.currency,
         spend: micros(figures.spend_micros),
@@ -102,7 +115,8 @@ fn day<'r>(at: &'r At<KeyedDay<'_>>) -> DayRow<'r> {
         leads: figures.leads,
         purchases: figures.purchases,
         purchase_value: micros(figures.purchase_value_micros),
-        flags: day.flags.iter().map(|flag| flag.symbol()).collect(),
+        flags: flags(&day.flags),
+        doubts: doubts(&day.doubts),
         crm_leads: day.cohort.leads,
         crm_qualified: day.cohort.qualified,
         crm_won: day.cohort.won,
@@ -110,6 +124,15 @@ fn day<'r>(at: &'r At<KeyedDay<'_>>) -> DayRow<'r> {
         revision: day.revision,
         first_seen: ms(day.first_seen),
         last_seen: ms(day.last_seen),
+        restated: day.first_figures.is_some(),
+        first_spend: micros(first.spend_micros),
+        first_impressions: first.impressions,
+        first_reach: first.reach,
+        first_clicks: first.clicks,
+        first_link_clicks: first.link_clicks,
+        first_leads: first.leads,
+        first_purchases: first.purchases,
+        first_purchase_value: micros(first.purchase_value_micros),
         _deleted: 0,
         ..row
     }
@@ -132,7 +155,8 @@ fn revision<'r>(at: &'r At<&CampaignDay<'_>>) -> RevisionRow<'r> {
         leads: figures.leads,
         purchases: figures.purchases,
         purchase_value: micros(figures.purchase_value_micros),
-        flags: day.flags.iter().map(|flag| flag.symbol()).collect(),
+        flags: flags(&day.flags),
+        doubts: doubts(&day.doubts),
         crm_leads: day.cohort.leads,
         crm_qualified: day.cohort.qualified,
         crm_won: day.cohort.won,
@@ -233,9 +257,53 @@ fn lead<'r>(at: &'r At<Keyed<&str, Lead<'_>>>) -> LeadRow<'r> {
         lost_at: ms(lead.lost_at),
         amount: micros(lead.amount_micros),
         currency: lead.currency,
+        account_time_zone: lead.account_time_zone,
+        account_currency: lead.account_currency,
+        account_at: ms(lead.account_at),
         observed_at: lead.observed_at.0,
         _deleted: 0,
         ..row
+    }
+}
+
+fn account<'r>(at: &'r At<Keyed<AccountParts<'_>, Account<'_>>>) -> AccountRow<'r> {
+    let [platform, account_id] = &at.value.key;
+    let row = AccountRow {
+        platform,
+        account_id,
+        _deleted: 1,
+        _partition: at.partition,
+        _offset: version(at.offset),
+        ..AccountRow::default()
+    };
+    let Some(account) = &at.value.value else { return row };
+    AccountRow {
+        name: account.name,
+        status: account.status,
+        time_zone: account.time_zone,
+        currency: account.currency,
+        failure_code: account.failure_code,
+        failure: account.failure,
+        failure_at: ms(account.failure_at),
+        observed_at: ms(account.observed_at),
+        firing: account.firing.clone(),
+        _deleted: 0,
+        ..row
+    }
+}
+
+fn hour<'r>(at: &'r At<AccountHour<'_, '_>>) -> HourRow<'r> {
+    let (account, hour) = &at.value;
+    HourRow {
+        platform: account.platform,
+        account_id: account.account_id,
+        hour_start: hour.hour_start.0,
+        records: hour.records,
+        incomplete: hour.incomplete,
+        outlier: hour.outlier,
+        rejected: hour.rejected,
+        _partition: at.partition,
+        _offset: version(at.offset),
     }
 }
 
@@ -279,6 +347,14 @@ fn dead_letter<'r>(at: &'r At<DeadLetter<'_>>) -> DeadLetterRow<'r> {
 
 fn reasons<'r>(reasons: &'r [Reason<'_>]) -> Vec<ReasonRow<'r>> {
     reasons.iter().map(|it| (it.code, it.figure, it.target, it.sentence)).collect()
+}
+
+fn flags(flags: &[QualityFlag]) -> Vec<&'static str> {
+    flags.iter().map(|flag| flag.symbol()).collect()
+}
+
+fn doubts(doubts: &[Doubt]) -> Vec<&'static str> {
+    doubts.iter().map(|doubt| doubt.symbol()).collect()
 }
 
 fn micros(amount: Option<Micros>) -> Option<i64> {

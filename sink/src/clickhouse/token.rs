@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::SinkRecord;
 
 /// Raised whenever rows are built otherwise from the same records.
-const ROWS_VERSION: u32 = 1;
+const ROWS_VERSION: u32 = 2;
 
 /// Names the rows of `table` that come from the records of `batch` at `indices`, in that order.
 pub(super) fn token(table: &str, batch: &[SinkRecord<'_>], indices: impl Iterator<Item = usize>) -> String {
@@ -44,7 +44,7 @@ mod tests {
     fn a_token_tells_topic_partition_and_range() {
         let batch = [record(5, b"a"), record(9, b"b")];
         let token = token("scores", &batch, 0..2);
-        assert!(token.starts_with("adpulse/scores/1/") && token.ends_with("/scores-3-5-9"), "{token}");
+        assert!(token.starts_with("adpulse/scores/2/") && token.ends_with("/scores-3-5-9"), "{token}");
     }
 
     #[test]

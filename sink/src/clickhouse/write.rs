@@ -63,6 +63,7 @@ async fn insert_all(
     refused: &mut Vec<Rejected>,
 ) -> Result<Landed, SinkError> {
     let mut rows = insert_revisions(sink, batch, &facts, refused).await?;
+    rows += insert_hours(sink, batch, &facts, refused).await?;
     let (mut scores, skipped) = history_of_scores(std::mem::take(&mut facts.scores));
     let superseded = keep_newest(&mut facts.campaigns, |a, b| a.key.cmp(&b.key))
         + keep_newest(&mut facts.days, |a, b| a.key.cmp(&b.key))
@@ -75,6 +76,7 @@ async fn insert_all(
             ))
         })
         + keep_newest(&mut facts.leads, |a, b| a.key.cmp(b.key))
+        + keep_newest(&mut facts.accounts, |a, b| a.key.cmp(&b.key))
         + keep_newest(&mut facts.recommendations, by_recommendation)
         + keep_newest(&mut facts.alerts, by_alert);
     // Each dead letter is a row of its own; this only puts them in order.
@@ -84,6 +86,7 @@ async fn insert_all(
     rows += insert(sink, batch, &tables::days(), &facts.days, refused).await?;
     rows += insert(sink, batch, &tables::scores(), &scores, refused).await?;
     rows += insert(sink, batch, &tables::leads(), &facts.leads, refused).await?;
+    rows += insert(sink, batch, &tables::accounts(), &facts.accounts, refused).await?;
     rows += insert(sink, batch, &tables::recommendations(), &facts.recommendations, refused).await?;
     rows += insert(sink, batch, &tables::alerts(), &facts.alerts, refused).await?;
     rows += insert(sink, batch, &tables::dead_letters(), &facts.dead_letters, refused).await?;
@@ -116,6 +119,27 @@ async fn insert_revisions(
         ))
     });
     insert(sink, batch, &tables::revisions(), &revisions, refused).await
+}
+
+/// Every hour of an account that the batch brings, before the accounts themselves are thinned out: an account's record
+/// carries its newest hours only.
+async fn insert_hours(
+    sink: &ClickHouseSink,
+    batch: &[SinkRecord<'_>],
+    facts: &Facts<'_>,
+    refused: &mut Vec<Rejected>,
+) -> Result<u64, SinkError> {
+    let mut hours = Vec::new();
+    for at in &facts.accounts {
+        let Some(account) = &at.value.value else { continue };
+        let (index, partition, offset) = (at.index, at.partition, at.offset);
+        let of_account = account.hours.iter().map(|hour| (account, *hour));
+        hours.extend(of_account.map(|value| At { index, partition, offset, value }));
+    }
+    keep_newest(&mut hours, |(a, hour), (b, other)| {
+        (a.platform, a.account_id, hour.hour_start).cmp(&(b.platform, b.account_id, other.hour_start))
+    });
+    insert(sink, batch, &tables::hours(), &hours, refused).await
 }
 
 /// Scores without their tombstones: a campaign that is gone keeps its history.

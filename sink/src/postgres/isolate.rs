@@ -43,7 +43,10 @@ pub(super) async fn refused_rows(open: &Open, rows: &Rows<'_>) -> Result<Vec<Rej
     isolate(open, &tables::delete_scores(), &rows.scores_gone, &mut refused).await?;
     isolate(open, &tables::upsert_leads(), &rows.leads, &mut refused).await?;
     isolate(open, &tables::delete_leads(), &rows.leads_gone, &mut refused).await?;
+    isolate(open, &tables::upsert_accounts(), &rows.accounts, &mut refused).await?;
+    isolate(open, &tables::delete_accounts(), &rows.accounts_gone, &mut refused).await?;
     isolate(open, &tables::upsert_recommendations(), &rows.recommendations, &mut refused).await?;
+    // What `current_alerts` would refuse, `alerts` refuses: its columns are the same.
     isolate(open, &tables::upsert_alerts(), &rows.alerts, &mut refused).await?;
     Ok(refused)
 }

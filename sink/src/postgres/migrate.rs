@@ -11,13 +11,18 @@ use crate::migration::{Applied, Migration, Recorded, pending};
 const LOCK: i64 = 0x6164_7075_6c73_6500;
 const ACTION: &str = "apply the migrations";
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         name: "current_state",
         sql: include_str!("../../migrations/postgres/0001_current_state.sql"),
     },
     Migration { version: 2, name: "views", sql: include_str!("../../migrations/postgres/0002_views.sql") },
+    Migration {
+        version: 3,
+        name: "doubts_and_accounts",
+        sql: include_str!("../../migrations/postgres/0003_doubts_and_accounts.sql"),
+    },
 ];
 
 /// Applies what is missing, all of it or nothing, and returns what that was.

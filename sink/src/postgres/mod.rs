@@ -32,11 +32,12 @@ use crate::{SinkError, SinkRecord, Written};
 const STORE: &str = "postgres";
 
 /// The topics that Postgres holds.
-pub const TOPICS: [Topic; 6] = [
+pub const TOPICS: [Topic; 7] = [
     Topic::Campaigns,
     Topic::CampaignDays,
     Topic::Scores,
     Topic::Leads,
+    Topic::Accounts,
     Topic::Recommendations,
     Topic::Alerts,
 ];

@@ -1,9 +1,9 @@
 //! The rows of a batch, by statement: newest of each key, upserts apart from deletions, always in the same order.
 
 use schemas::Day;
-use schemas::record::{Alert, Campaign, CampaignDay, CampaignScore, Lead, Recommendation};
+use schemas::record::{Account, Alert, Campaign, CampaignDay, CampaignScore, Lead, Recommendation};
 
-use crate::batch::{At, CampaignParts, Facts, Keyed, by_alert, by_recommendation, keep_newest};
+use crate::batch::{AccountParts, At, CampaignParts, Facts, Keyed, by_alert, by_recommendation, keep_newest};
 
 /// What a batch does to the tables.
 #[derive(Default)]
@@ -16,6 +16,8 @@ pub(super) struct Rows<'a> {
     pub(super) scores_gone: Vec<At<CampaignParts<'a>>>,
     pub(super) leads: Vec<At<(&'a str, Lead<'a>)>>,
     pub(super) leads_gone: Vec<At<&'a str>>,
+    pub(super) accounts: Vec<At<(AccountParts<'a>, Account<'a>)>>,
+    pub(super) accounts_gone: Vec<At<AccountParts<'a>>>,
     pub(super) recommendations: Vec<At<Recommendation<'a>>>,
     pub(super) alerts: Vec<At<Alert<'a>>>,
 }
@@ -26,12 +28,14 @@ pub(super) fn rows(mut facts: Facts<'_>) -> (Rows<'_>, u64) {
         + keep_newest(&mut facts.days, |a, b| a.key.cmp(&b.key))
         + keep_newest(&mut facts.scores, |a, b| a.key.cmp(&b.key))
         + keep_newest(&mut facts.leads, |a, b| a.key.cmp(b.key))
+        + keep_newest(&mut facts.accounts, |a, b| a.key.cmp(&b.key))
         + keep_newest(&mut facts.recommendations, by_recommendation)
         + keep_newest(&mut facts.alerts, by_alert);
     let (campaigns, campaigns_gone) = split(facts.campaigns);
     let (days, days_gone) = split(facts.days);
     let (scores, scores_gone) = split(facts.scores);
     let (leads, leads_gone) = split(facts.leads);
+    let (accounts, accounts_gone) = split(facts.accounts);
     let rows = Rows {
         campaigns,
         campaigns_gone,
@@ -41,6 +45,8 @@ pub(super) fn rows(mut facts: Facts<'_>) -> (Rows<'_>, u64) {
         scores_gone,
         leads,
         leads_gone,
+        accounts,
+        accounts_gone,
         recommendations: facts.recommendations,
         alerts: facts.alerts,
     };

@@ -223,8 +223,11 @@ async fn write_all(open: &Open, rows: &Rows<'_>) -> Result<(), tokio_postgres::E
     run(open, &tables::delete_scores(), &rows.scores_gone).await?;
     run(open, &tables::upsert_leads(), &rows.leads).await?;
     run(open, &tables::delete_leads(), &rows.leads_gone).await?;
+    run(open, &tables::upsert_accounts(), &rows.accounts).await?;
+    run(open, &tables::delete_accounts(), &rows.accounts_gone).await?;
     run(open, &tables::upsert_recommendations(), &rows.recommendations).await?;
-    run(open, &tables::upsert_alerts(), &rows.alerts).await
+    run(open, &tables::upsert_alerts(), &rows.alerts).await?;
+    run(open, &tables::upsert_current_alerts(), &rows.alerts).await
 }
 
 fn count(rows: &Rows<'_>) -> Vec<(&'static str, usize)> {
@@ -233,6 +236,7 @@ fn count(rows: &Rows<'_>) -> Vec<(&'static str, usize)> {
         ("campaign_days", rows.days.len() + rows.days_gone.len()),
         ("scores", rows.scores.len() + rows.scores_gone.len()),
         ("leads", rows.leads.len() + rows.leads_gone.len()),
+        ("accounts", rows.accounts.len() + rows.accounts_gone.len()),
         ("recommendations", rows.recommendations.len()),
         ("alerts", rows.alerts.len()),
     ]

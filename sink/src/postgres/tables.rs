@@ -2,12 +2,13 @@
 
 use schemas::Day;
 use schemas::record::{
-    Action, Alert, Campaign, CampaignDay, CampaignScore, FatigueLevel, Guard, Lead, Parts, QualityFlag,
-    Reason, Recommendation,
+    Account, Action, Alert, Campaign, CampaignDay, CampaignScore, FatigueLevel, Figures, Guard, Lead, Parts,
+    Recommendation,
 };
+use serde::Serialize;
 
 use super::param::{Date, Moment, Param, column, list, micros};
-use crate::batch::{At, CampaignParts, alert_subject, campaign_key};
+use crate::batch::{AccountParts, At, CampaignParts, account_key, alert_subject, campaign_key};
 
 /// A table and a statement over its rows. `R` is what one row is made of.
 pub(super) struct Statement<R> {
@@ -34,9 +35,11 @@ pub(super) fn upsert_campaigns<'a>() -> Statement<(CampaignParts<'a>, Campaign<'
                 column(rows, |row| row.value.1.time_zone),
                 column(rows, |row| row.value.1.currency),
                 column(rows, |row| row.value.1.frequency_7d),
+                column(rows, |row| row.value.1.frequency_at.map(Moment)),
                 column(rows, |row| row.value.1.fatigue_level.map(FatigueLevel::symbol)),
                 column(rows, |row| row.value.1.fatigue_at.map(Moment)),
                 column(rows, |row| row.value.1.observed_at.map(Moment)),
+                column(rows, |row| row.value.1.known_since.map(Moment)),
                 column(rows, |row| row.partition),
                 column(rows, |row| row.offset),
             ]
@@ -49,22 +52,18 @@ pub(super) fn upsert_days<'a>() -> Statement<((CampaignParts<'a>, Day), Campaign
         table: "campaign_days",
         sql: include_str!("sql/upsert_campaign_days.sql"),
         columns: |rows| {
-            vec![
+            let mut columns = vec![
                 column(rows, |row| key_of(&row.value.0.0)),
                 column(rows, |row| Date(row.value.1.day)),
                 column(rows, |row| row.value.1.platform),
                 column(rows, |row| row.value.1.account_id),
                 column(rows, |row| row.value.1.campaign_id),
                 column(rows, |row| row.value.1.currency),
-                column(rows, |row| row.value.1.figures.spend_micros.map(micros)),
-                column(rows, |row| row.value.1.figures.impressions),
-                column(rows, |row| row.value.1.figures.reach),
-                column(rows, |row| row.value.1.figures.clicks),
-                column(rows, |row| row.value.1.figures.link_clicks),
-                column(rows, |row| row.value.1.figures.leads),
-                column(rows, |row| row.value.1.figures.purchases),
-                column(rows, |row| row.value.1.figures.purchase_value_micros.map(micros)),
-                column(rows, |row| list(row.value.1.flags.iter().map(|flag: &QualityFlag| flag.symbol()))),
+            ];
+            columns.extend(figures(rows, |row| Some(&row.1.figures)));
+            columns.extend([
+                column(rows, |row| list(row.value.1.flags.iter().map(|flag| flag.symbol()))),
+                column(rows, |row| list(row.value.1.doubts.iter().map(|doubt| doubt.symbol()))),
                 column(rows, |row| row.value.1.cohort.leads),
                 column(rows, |row| row.value.1.cohort.qualified),
                 column(rows, |row| row.value.1.cohort.won),
@@ -72,9 +71,11 @@ pub(super) fn upsert_days<'a>() -> Statement<((CampaignParts<'a>, Day), Campaign
                 column(rows, |row| row.value.1.revision),
                 column(rows, |row| row.value.1.first_seen.map(Moment)),
                 column(rows, |row| row.value.1.last_seen.map(Moment)),
-                column(rows, |row| row.partition),
-                column(rows, |row| row.offset),
-            ]
+                column(rows, |row| row.value.1.first_figures.is_some()),
+            ]);
+            columns.extend(figures(rows, |row| row.1.first_figures.as_ref()));
+            columns.extend([column(rows, |row| row.partition), column(rows, |row| row.offset)]);
+            columns
         },
     }
 }
@@ -99,6 +100,9 @@ pub(super) fn upsert_leads<'a>() -> Statement<(&'a str, Lead<'a>)> {
                 column(rows, |row| row.value.1.lost_at.map(Moment)),
                 column(rows, |row| row.value.1.amount_micros.map(micros)),
                 column(rows, |row| row.value.1.currency),
+                column(rows, |row| row.value.1.account_time_zone),
+                column(rows, |row| row.value.1.account_currency),
+                column(rows, |row| row.value.1.account_at.map(Moment)),
                 column(rows, |row| Moment(row.value.1.observed_at)),
                 column(rows, |row| row.partition),
                 column(rows, |row| row.offset),
@@ -184,28 +188,59 @@ pub(super) fn upsert_recommendations<'a>() -> Statement<Recommendation<'a>> {
     }
 }
 
-pub(super) fn upsert_alerts<'a>() -> Statement<Alert<'a>> {
+pub(super) fn upsert_accounts<'a>() -> Statement<(AccountParts<'a>, Account<'a>)> {
     Statement {
-        table: "alerts",
-        sql: include_str!("sql/upsert_alerts.sql"),
+        table: "accounts",
+        sql: include_str!("sql/upsert_accounts.sql"),
         columns: |rows| {
             vec![
-                column(rows, |row| alert_subject(&row.value)),
-                column(rows, |row| row.value.code),
-                column(rows, |row| Moment(row.value.raised_at)),
-                column(rows, |row| row.value.state.symbol()),
-                column(rows, |row| row.value.severity.symbol()),
-                column(rows, |row| row.value.platform),
-                column(rows, |row| row.value.account_id),
-                column(rows, |row| row.value.campaign_id),
-                column(rows, |row| row.value.figure),
-                column(rows, |row| row.value.threshold),
-                column(rows, |row| row.value.sentence),
+                column(rows, |row| key_of_account(&row.value.0)),
+                column(rows, |row| row.value.1.platform),
+                column(rows, |row| row.value.1.account_id),
+                column(rows, |row| row.value.1.name),
+                column(rows, |row| row.value.1.status),
+                column(rows, |row| row.value.1.time_zone),
+                column(rows, |row| row.value.1.currency),
+                column(rows, |row| row.value.1.failure_code),
+                column(rows, |row| row.value.1.failure),
+                column(rows, |row| row.value.1.failure_at.map(Moment)),
+                column(rows, |row| row.value.1.observed_at.map(Moment)),
+                column(rows, |row| json(&row.value.1.hours)),
+                column(rows, |row| list(row.value.1.firing.iter().copied())),
                 column(rows, |row| row.partition),
                 column(rows, |row| row.offset),
             ]
         },
     }
+}
+
+/// Every record of an alert.
+pub(super) fn upsert_alerts<'a>() -> Statement<Alert<'a>> {
+    Statement { table: "alerts", sql: include_str!("sql/upsert_alerts.sql"), columns: alerts }
+}
+
+/// The newest record of each alert, from the same rows.
+pub(super) fn upsert_current_alerts<'a>() -> Statement<Alert<'a>> {
+    let sql = include_str!("sql/upsert_current_alerts.sql");
+    Statement { table: "current_alerts", sql, columns: alerts }
+}
+
+fn alerts<'r>(rows: &'r [At<Alert<'_>>]) -> Vec<Param<'r>> {
+    vec![
+        column(rows, |row| alert_subject(&row.value)),
+        column(rows, |row| row.value.code),
+        column(rows, |row| Moment(row.value.raised_at)),
+        column(rows, |row| row.value.state.symbol()),
+        column(rows, |row| row.value.severity.symbol()),
+        column(rows, |row| row.value.platform),
+        column(rows, |row| row.value.account_id),
+        column(rows, |row| row.value.campaign_id),
+        column(rows, |row| row.value.figure),
+        column(rows, |row| row.value.threshold),
+        column(rows, |row| row.value.sentence),
+        column(rows, |row| row.partition),
+        column(rows, |row| row.offset),
+    ]
 }
 
 pub(super) fn delete_campaigns<'a>() -> Statement<CampaignParts<'a>> {
@@ -240,6 +275,14 @@ pub(super) fn delete_leads<'a>() -> Statement<&'a str> {
     }
 }
 
+pub(super) fn delete_accounts<'a>() -> Statement<AccountParts<'a>> {
+    Statement {
+        table: "accounts",
+        sql: include_str!("sql/delete_accounts.sql"),
+        columns: |rows| vec![column(rows, |row| key_of_account(&row.value)), column(rows, |row| row.offset)],
+    }
+}
+
 fn gone_campaigns<'r>(rows: &'r [At<CampaignParts<'_>>]) -> Vec<Param<'r>> {
     vec![column(rows, |row| key_of(&row.value)), column(rows, |row| row.offset)]
 }
@@ -248,8 +291,26 @@ fn key_of([platform, account_id, campaign_id]: &CampaignParts<'_>) -> String {
     campaign_key([platform, account_id, campaign_id])
 }
 
+fn key_of_account([platform, account_id]: &AccountParts<'_>) -> String {
+    account_key([platform, account_id])
+}
+
 fn campaign_of(lead: &Lead<'_>) -> Option<String> {
     Some(campaign_key([lead.platform?, lead.account_id?, lead.campaign_id?]))
+}
+
+/// Figures in the order of their columns, absent where there are none.
+fn figures<R>(rows: &[At<R>], of: fn(&R) -> Option<&Figures>) -> [Param<'_>; 8] {
+    [
+        column(rows, |row| of(&row.value)?.spend_micros.map(micros)),
+        column(rows, |row| of(&row.value)?.impressions),
+        column(rows, |row| of(&row.value)?.reach),
+        column(rows, |row| of(&row.value)?.clicks),
+        column(rows, |row| of(&row.value)?.link_clicks),
+        column(rows, |row| of(&row.value)?.leads),
+        column(rows, |row| of(&row.value)?.purchases),
+        column(rows, |row| of(&row.value)?.purchase_value_micros.map(micros)),
+    ]
 }
 
 fn points<R>(rows: &[At<R>], of: fn(&R) -> (&Parts, f64)) -> [Param<'_>; 6] {
@@ -263,6 +324,6 @@ fn points<R>(rows: &[At<R>], of: fn(&R) -> (&Parts, f64)) -> [Param<'_>; 6] {
     ]
 }
 
-fn json(reasons: &[Reason<'_>]) -> String {
-    serde_json::to_string(reasons).expect("texts and finite numbers are always JSON")
+fn json(list: &impl Serialize) -> String {
+    serde_json::to_string(list).expect("texts and finite numbers are always JSON")
 }

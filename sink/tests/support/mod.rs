@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock};
 
 use devstack::{Engine, Progress, Stack, StackConfig};
 use schemas::record::{
-    Alert, Campaign, CampaignDay, CampaignScore, Cohort, DeadLetter, Figures, Lead, Origin, Recommendation,
+    Account, Alert, AlertState, Campaign, CampaignDay, CampaignScore, Cohort, DeadLetter, Figures, Lead,
+    Origin, QualityHour, Recommendation, Severity,
 };
-use schemas::{CampaignKey, Day, DayKey, Micros, Schemas, TimestampMs, Topic, examples};
+use schemas::{AccountKey, CampaignKey, Day, DayKey, Micros, Schemas, TimestampMs, Topic, examples};
 use serde::{Deserialize, Serialize};
 use sink::SinkRecord;
 
@@ -77,6 +78,21 @@ impl Log {
         self.push(Topic::Campaigns, offset, &campaign_key(campaign.campaign_id), campaign);
     }
 
+    pub(crate) fn account(&mut self, offset: i64, account: &Account<'_>) {
+        let key = AccountKey { platform: account.platform, account_id: account.account_id }.to_string();
+        self.push(Topic::Accounts, offset, &key, account);
+    }
+
+    /// An alert under the key of what it is about.
+    pub(crate) fn alert(&mut self, offset: i64, alert: &Alert<'_>) {
+        let (platform, account_id) = (alert.platform, alert.account_id);
+        let key = match alert.campaign_id {
+            Some(campaign_id) => CampaignKey { platform, account_id, campaign_id }.to_string(),
+            None => AccountKey { platform, account_id }.to_string(),
+        };
+        self.push(Topic::Alerts, offset, &key, alert);
+    }
+
     fn examples<T: Serialize + Deserialize<'static>>(&mut self, topic: Topic) {
         for (offset, value) in (0..).zip(examples::of::<T>(topic)) {
             self.push(topic, offset, &format!("hubspot:lead-{offset}"), &value);
@@ -111,9 +127,11 @@ pub(crate) fn day(campaign_id: &str, day: Day, spend: i64, revision: i32) -> Cam
         currency: Some("USD"),
         figures: Figures { spend_micros: Some(Micros(spend)), leads: Some(3), ..Figures::default() },
         flags: Vec::new(),
+        doubts: Vec::new(),
         cohort: Cohort::default(),
         revision,
         first_seen: Some(TimestampMs(1_790_834_400_000)),
+        first_figures: None,
         last_seen: Some(TimestampMs(1_790_834_400_000)),
         sources: Vec::new(),
         origin: ORIGIN,
@@ -134,9 +152,62 @@ pub(crate) fn campaign<'a>(campaign_id: &'a str, name: &'a str) -> Campaign<'a> 
         time_zone: Some("Europe/Berlin"),
         currency: Some("EUR"),
         frequency_7d: Some(1.5),
+        frequency_at: Some(TimestampMs(1_790_834_400_000)),
         fatigue_level: None,
         fatigue_at: None,
         observed_at: Some(TimestampMs(1_790_834_400_000)),
+        name_at: None,
+        status_at: None,
+        objective_at: None,
+        budget_at: None,
+        time_zone_at: None,
+        currency_at: None,
+        known_since: Some(TimestampMs(1_790_000_000_000)),
+        origin: ORIGIN,
+    }
+}
+
+/// An account with a name and its hours: start in hours after 2026-10-01 06:00, and how many records were refused of 10.
+pub(crate) fn account<'a>(name: &'a str, hours: &[(i64, i64)]) -> Account<'a> {
+    Account {
+        platform: "facebook",
+        account_id: "1",
+        name: Some(name),
+        status: Some("ACTIVE"),
+        time_zone: Some("Europe/Berlin"),
+        currency: Some("EUR"),
+        failure_code: None,
+        failure: None,
+        failure_at: Some(TimestampMs(1_790_834_400_000)),
+        observed_at: Some(TimestampMs(1_790_834_400_000)),
+        hours: hours
+            .iter()
+            .map(|(hour, rejected)| QualityHour {
+                hour_start: TimestampMs(1_790_834_400_000 + hour * 3_600_000),
+                records: 10,
+                incomplete: 1,
+                outlier: 2,
+                rejected: *rejected,
+            })
+            .collect(),
+        firing: vec!["DATA_QUALITY"],
+        origin: ORIGIN,
+    }
+}
+
+/// An alert of campaign 1, or of its account, as raised so many minutes after 2026-10-01 06:00.
+pub(crate) fn alert(campaign_id: Option<&str>, state: AlertState, minute: i64) -> Alert<'_> {
+    Alert {
+        code: if campaign_id.is_some() { "SPEND_SPIKE" } else { "DATA_QUALITY" },
+        severity: Severity::High,
+        state,
+        platform: "facebook",
+        account_id: "1",
+        campaign_id,
+        figure: Some(2.5),
+        threshold: Some(1.5),
+        sentence: "Something rose.",
+        raised_at: TimestampMs(1_790_834_400_000 + minute * 60_000),
         origin: ORIGIN,
     }
 }
@@ -157,6 +228,7 @@ pub(crate) fn stored_examples(topics: &[Topic]) -> Log {
             Topic::Campaigns => log.examples::<Campaign<'static>>(*topic),
             Topic::CampaignDays => log.examples::<CampaignDay<'static>>(*topic),
             Topic::Scores => log.examples::<CampaignScore<'static>>(*topic),
+            Topic::Accounts => log.examples::<Account<'static>>(*topic),
             Topic::Leads => log.examples::<Lead<'static>>(*topic),
             Topic::Recommendations => log.examples::<Recommendation<'static>>(*topic),
             Topic::Alerts => log.examples::<Alert<'static>>(*topic),
