@@ -8,11 +8,13 @@
 //! |---|---|
 //! | `/` | the dashboard |
 //! | `/api/campaigns` | campaigns with their scores, sorted and filtered |
-//! | `/api/campaigns/{key}` | one of them, with its days, reasons and firing alerts |
+//! | `/api/campaigns/{key}` | one of them, with its days, reasons and firing alerts, its account's included |
 //! | `/api/recommendations` | announced recommendations, newest first |
+//! | `/api/alerts` | alerts that are firing, the most severe first; `history=true`: all, newest first |
 //! | `/livez`, `/readyz`, `/healthz` | the process; its dependencies; the same as `/livez` |
 //! | `/metrics` | Prometheus |
 
+mod alerts;
 mod campaigns;
 mod dashboard;
 mod error;
@@ -51,6 +53,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/campaigns", get(campaigns::list))
         .route("/api/campaigns/{key}", get(campaigns::detail))
         .route("/api/recommendations", get(recommendations::list))
+        .route("/api/alerts", get(alerts::list))
         .with_state(state.pool);
     data.merge(dashboard::router()).merge(health_router(state.readiness, state.metrics))
 }

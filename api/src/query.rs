@@ -50,6 +50,16 @@ pub(crate) fn text<'a>(name: &str, value: Option<&'a str>) -> Result<Option<&'a 
     }
 }
 
+/// A key to filter by. No key is empty, nor holds a zero byte, which Postgres' texts do not.
+pub(crate) fn key<'a>(name: &str, value: Option<&'a str>) -> Result<Option<&'a str>, ApiError> {
+    match value {
+        Some(key) if key.is_empty() || key.contains('\0') => {
+            Err(ApiError::Refused(format!("`{name}` must be a campaign's key.")))
+        }
+        other => Ok(other),
+    }
+}
+
 /// One page of a list and the cursor of the next, if there is one.
 #[derive(Debug, Serialize)]
 pub(crate) struct Page<T> {

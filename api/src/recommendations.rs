@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use crate::ApiError;
 use crate::campaigns::PartsRow;
 use crate::pool::rows;
-use crate::query::{Checked, Page, pack, page_size, text, unpack};
+use crate::query::{Checked, Page, key, pack, page_size, text, unpack};
 use crate::value::{Moment, column};
 
 /// What the list may be asked for.
@@ -70,24 +70,20 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<RecommendationRow>>, ApiError> {
     let limit = page_size(parameters.limit)?;
     let account = text("account", parameters.account.as_deref())?;
-    let campaign = match parameters.campaign.as_deref() {
-        Some(key) if key.is_empty() || key.contains('\0') => {
-            return Err(ApiError::Refused("`campaign` must be a campaign's key.".to_owned()));
-        }
-        key => key,
-    };
+    let campaign = key("campaign", parameters.campaign.as_deref())?;
     let action = parameters.action.map(Action::symbol);
-    let (at, key, as_of, last_action) = match parameters.cursor.as_deref().map(unpack::<Place>).transpose()? {
-        Some(Place(at, key, as_of, action)) => (Some(at), Some(key), Some(as_of), Some(action)),
-        None => (None, None, None, None),
-    };
+    let (at, last_key, as_of, last_action) =
+        match parameters.cursor.as_deref().map(unpack::<Place>).transpose()? {
+            Some(Place(at, key, as_of, action)) => (Some(at), Some(key), Some(as_of), Some(action)),
+            None => (None, None, None, None),
+        };
     // One row more tells whether there is a next page.
     let fetched = i64::from(limit) + 1;
     let mut found = rows(
         &pool,
         "recommendations",
         SQL,
-        &[&action, &account, &campaign, &at, &key, &as_of, &last_action, &fetched],
+        &[&action, &account, &campaign, &at, &last_key, &as_of, &last_action, &fetched],
     )
     .await?;
     let more = found.len() > usize::from(limit);

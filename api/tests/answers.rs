@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use support::{CAMPAIGNS, Site, seed};
+use support::{ALERTS, CAMPAIGNS, Site, seed};
 
 async fn seeded() -> Site {
     let site = Site::start("127.0.0.1:0").await;
@@ -86,6 +86,7 @@ async fn filters_leave_what_fits() {
 async fn what_is_not_understood_is_refused_with_its_name() {
     let site = seeded().await;
     let cursor = site.get("/api/campaigns?limit=1").await.json()["next_cursor"].as_str().unwrap().to_owned();
+    let firing = site.get("/api/alerts?limit=1").await.json()["next_cursor"].as_str().unwrap().to_owned();
     for (path, word) in [
         ("/api/campaigns?colour=red".to_owned(), "colour"),
         ("/api/campaigns?limit=201".to_owned(), "limit"),
@@ -99,6 +100,12 @@ async fn what_is_not_understood_is_refused_with_its_name() {
         (format!("/api/campaigns?sort=spend&cursor={cursor}"), "cursor"),
         (format!("/api/recommendations?cursor={cursor}"), "cursor"),
         ("/api/recommendations?sort=total".to_owned(), "sort"),
+        ("/api/alerts?severity=RED".to_owned(), "RED"),
+        ("/api/alerts?campaign=".to_owned(), "campaign"),
+        ("/api/alerts?history=perhaps".to_owned(), "history"),
+        (format!("/api/alerts?cursor={cursor}"), "cursor"),
+        (format!("/api/alerts?history=true&cursor={firing}"), "history"),
+        ("/api/alerts?colour=red".to_owned(), "colour"),
         ("/api/campaigns/x?days=3".to_owned(), "days"),
     ] {
         let answer = site.get(&path).await;
@@ -118,9 +125,30 @@ async fn a_campaign_shows_its_days_its_reasons_and_its_alerts() {
     let days = campaign["days"].as_array().unwrap();
     assert_eq!((days.len(), days[44]["day"].as_str()), (45, Some("2026-11-21")));
     assert_eq!(days[40]["spend"], serde_json::Value::Null, "what was not reported is not zero");
-    assert_eq!(days[40]["flags"][0], "INCOMPLETE");
+    assert_eq!(
+        (&days[40]["flags"][0], &days[40]["doubts"][0]),
+        (&"INCOMPLETE".into(), &"SPEND_MISSING".into())
+    );
+    assert_eq!(days[36]["doubts"][0], "CLICKS_ABOVE_IMPRESSIONS");
+    assert_eq!(days[0]["doubts"], serde_json::json!([]));
+    let (spend, first) = (days[44]["spend"].as_str().unwrap(), days[44]["first"]["spend"].as_str().unwrap());
+    assert!(first.parse::<f64>().unwrap() < spend.parse().unwrap(), "{first} {spend}");
+    assert_eq!(
+        days[44]["first"]["leads"],
+        serde_json::Value::Null,
+        "what was not reported at first is not zero"
+    );
+    assert_eq!(days[41]["first"], serde_json::Value::Null, "it has not changed since it was first seen");
     assert_eq!(campaign["reasons"][0]["code"], "NO_LEADS_AT_5X_TARGET");
-    assert_eq!(campaign["alerts"][0]["severity"], "HIGH");
+    let alert = &campaign["alerts"][0];
+    assert_eq!((&alert["code"], &alert["severity"]), (&"SPEND_SPIKE".into(), &"HIGH".into()));
+    assert_eq!(alert["sentence"], "Yesterday cost 184.20, 2.0 times the mean of the seven days before.");
+    assert_eq!(alert["raised_at"], "2026-11-22T20:00:00.000Z");
+    assert_eq!(campaign["alerts"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&campaign["account"]["name"], &campaign["account"]["failure"]),
+        (&"Garden & Home".into(), &serde_json::Value::Null)
+    );
     assert_eq!(campaign["daily_budget"], "2000.00");
     assert_eq!(site.get("/api/campaigns/facebook:act_77:none").await.status, 404);
     assert_eq!(site.get("/api/campaigns/a%00b").await.status, 404);
@@ -130,6 +158,60 @@ async fn a_campaign_shows_its_days_its_reasons_and_its_alerts() {
         .await
         .unwrap();
     assert_eq!(site.get("/api/campaigns/facebook:act_77:a%253Ab").await.status, 200);
+    site.end().await;
+}
+
+#[tokio::test]
+async fn an_alert_of_an_account_shows_at_each_of_its_campaigns() {
+    let site = seeded().await;
+    let campaign = site.get("/api/campaigns/facebook:act_9:2101").await.json();
+    assert_eq!(codes(campaign["alerts"].as_array().unwrap()), ["ACCOUNT_FAILURE", "DATA_QUALITY"]);
+    assert_eq!(campaign["alerts"][0]["campaign_key"], serde_json::Value::Null);
+    assert_eq!(campaign["account"]["failure_code"], "TOKEN_INVALID");
+    assert_eq!(campaign["firing_alerts"], serde_json::json!([]), "the badges of a campaign are its own");
+    let resolved = site.get("/api/campaigns/facebook:act_77:1204").await.json();
+    assert_eq!(resolved["alerts"], serde_json::json!([]), "a resolved alert is not firing");
+    site.end().await;
+}
+
+fn codes(alerts: &[serde_json::Value]) -> Vec<&str> {
+    alerts.iter().map(|alert| alert["code"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn alerts_that_fire_come_the_most_severe_first_and_the_history_newest_first() {
+    let site = seeded().await;
+    let firing = site.all("/api/alerts?limit=200").await;
+    assert_eq!(codes(&firing), ["ACCOUNT_FAILURE", "SPEND_SPIKE", "DATA_QUALITY", "LEAD_DROP"]);
+    assert_eq!(site.all("/api/alerts?limit=1").await, firing);
+    for (field, expected) in [
+        ("severity", "\"HIGH\""),
+        ("state", "\"FIRING\""),
+        ("account_id", "\"act_77\""),
+        ("account_name", "\"Garden & Home\""),
+        ("campaign_key", "\"facebook:act_77:1207\""),
+        ("campaign_name", "\"Summer sale <b>2026</b>\""),
+        ("figure", "184.2"),
+        ("threshold", "138.6"),
+    ] {
+        assert_eq!(firing[1][field].to_string(), expected, "{field}");
+    }
+    let history = site.all("/api/alerts?history=true&limit=200").await;
+    assert_eq!(history.len(), ALERTS.len());
+    assert_eq!(site.all("/api/alerts?history=true&limit=1").await, history);
+    let moments: Vec<&str> = history.iter().map(|item| item["raised_at"].as_str().unwrap()).collect();
+    assert!(moments.is_sorted_by(|newer, older| newer >= older), "{moments:?}");
+    for (query, expected) in [
+        ("account=act_9", 2),
+        ("account=act_77", 2),
+        ("campaign=facebook:act_77:1204", 0),
+        ("campaign=facebook:act_77:1204&history=true", 2),
+        ("severity=HIGH", 1),
+        ("severity=HIGH&history=true", 3),
+        ("severity=LOW", 0),
+    ] {
+        assert_eq!(site.all(&format!("/api/alerts?{query}")).await.len(), expected, "{query}");
+    }
     site.end().await;
 }
 
@@ -155,7 +237,7 @@ async fn recommendations_come_newest_first_and_once() {
 #[tokio::test]
 async fn an_empty_store_is_an_empty_list() {
     let site = Site::start("127.0.0.1:0").await;
-    for path in ["/api/campaigns", "/api/recommendations"] {
+    for path in ["/api/campaigns", "/api/recommendations", "/api/alerts", "/api/alerts?history=true"] {
         assert_eq!(site.get(path).await.text, r#"{"items":[],"next_cursor":null}"#);
     }
     site.end().await;

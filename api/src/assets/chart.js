@@ -1,12 +1,12 @@
 // A campaign's days: spend as bars, leads as a line, each on a scale of its own.
 
-import { h, money, svg, whole } from "./dom.js";
+import { doubtsOf, h, money, svg, whole } from "./dom.js";
 
 const WIDTH = 640, HEIGHT = 220, LEFT = 8, RIGHT = 8, TOP = 22, BOTTOM = 24;
 const DAY_MS = 86_400_000;
 
 /** Leads of a day as the score counts them: the larger of what the platform and the CRM say. */
-export const leadsOf = (day) => Math.max(day.leads ?? 0, day.crm_leads);
+const leadsOf = (day) => Math.max(day.leads ?? 0, day.crm_leads);
 
 export function chart(days, currency) {
   const first = Date.parse(days[0].day);
@@ -20,8 +20,9 @@ export function chart(days, currency) {
 
   const bars = days.map((day) => {
     const tall = height(Number(day.spend ?? 0), spendMax);
-    const label = `${day.day}: ${money(day.spend, currency)}, ${whole(leadsOf(day))} leads`;
-    const bar = { class: "bar", x: x(day) - step * 0.36, y: floor - tall, width: step * 0.72, height: tall, rx: 1.5 };
+    const doubt = doubtsOf(day);
+    const label = `${day.day}: ${money(day.spend, currency)}, ${whole(leadsOf(day))} leads${doubt ? ` (${doubt})` : ""}`;
+    const bar = { class: doubt ? "bar doubtful" : "bar", x: x(day) - step * 0.36, y: floor - tall, width: step * 0.72, height: tall, rx: 1.5 };
     return svg("rect", bar, title(label));
   });
   const points = days.map((day) => [x(day), floor - height(leadsOf(day), leadsMax), day]);
@@ -40,7 +41,8 @@ export function chart(days, currency) {
     label(LEFT, HEIGHT - 6, "start", days[0].day),
     label(WIDTH - RIGHT, HEIGHT - 6, "end", days.at(-1).day));
   const key = h("div", { class: "chart-key" },
-    h("span", { class: "key-spend" }, "Spend"), h("span", { class: "tone-good" }, "Leads"));
+    h("span", { class: "key-spend" }, "Spend"), h("span", { class: "tone-good" }, "Leads"),
+    days.some((day) => doubtsOf(day)) ? h("span", { class: "tone-mixed" }, "Spend in doubt") : null);
   key.firstChild.style.setProperty("--tone", "var(--accent)");
   return h("div", {}, key, picture);
 }

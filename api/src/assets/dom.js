@@ -57,6 +57,50 @@ export function chip(name, actionable = true) {
   return h("span", { class: `chip ${tone(name)} ${actionable ? "" : "unsure"}`, title }, text);
 }
 
+/** Alerts by code: a short name, and the tone of its badge where no severity is at hand. */
+const ALERTS = {
+  SPEND_SPIKE: { label: "Spend spike", tone: "poor" },
+  COST_PER_LEAD_SPIKE: { label: "Cost per lead spike", tone: "poor" },
+  STALE_DATA: { label: "Data a day old", tone: "mixed" },
+  VERY_STALE_DATA: { label: "Data two days old", tone: "poor" },
+  UNUSED_CAMPAIGN: { label: "Not delivering", tone: "mixed" },
+  LEAD_DROP: { label: "Fewer leads", tone: "poor" },
+  BUDGET_EXHAUSTED: { label: "Budget used up", tone: "mixed" },
+  DATA_QUALITY: { label: "Data quality", tone: "poor" },
+  ACCOUNT_FAILURE: { label: "Account cannot be read", tone: "bad" },
+};
+const SEVERITIES = { CRITICAL: "bad", HIGH: "poor", MEDIUM: "mixed", LOW: "fine" };
+
+/** A code that this page does not know, in words. */
+const plain = (code) => `${code[0]}${code.slice(1).toLowerCase().replaceAll("_", " ")}`;
+
+export const severityTone = (severity) => SEVERITIES[severity] ?? "mixed";
+
+/** An alert as a badge. */
+export function badge(code, severity) {
+  const known = ALERTS[code] ?? { label: plain(code), tone: "mixed" };
+  return h("span", { class: `badge tone-${severity ? severityTone(severity) : known.tone}` }, known.label);
+}
+
+const DOUBTS = {
+  SPEND_MISSING: "spend was not reported",
+  IMPRESSIONS_MISSING: "impressions were not reported",
+  BUDGET_UNREADABLE: "the budget names no currency",
+  AMOUNT_IN_OTHER_CURRENCY: "a deal is in another currency",
+  FIGURE_NEGATIVE: "a figure is below zero",
+  CLICKS_ABOVE_IMPRESSIONS: "more clicks than impressions",
+  REACH_ABOVE_IMPRESSIONS: "more people reached than impressions",
+  CTR_ABOVE_LIMIT: "a click rate too high to be true",
+  SPEND_ABOVE_MEDIAN: "spend far above the campaign's usual day",
+  DAY_AHEAD: "the day had not begun",
+  CURRENCY_UNLIKE_ACCOUNT: "another currency than the account's",
+};
+const FLAGS = { INCOMPLETE: "something is missing", OUTLIER: "a figure cannot be right" };
+
+/** What is doubtful about a day, in words; a day stored without reasons has its flags only. */
+export const doubtsOf = (day) => (day.doubts.length > 0
+  ? day.doubts.map((code) => DOUBTS[code] ?? plain(code)) : day.flags.map((code) => FLAGS[code] ?? plain(code))).join(", ");
+
 /** A share as coloured by how good it is. */
 export function shareTone(share) {
   if (share >= 0.7) return "tone-good";

@@ -1,6 +1,6 @@
 // The summary, the table of campaigns and the list of recommendations.
 
-import { ACTIONS, NONE, PARTS, chip, fill, h, moment, money, percent, shareTone, tone, whole } from "./dom.js";
+import { ACTIONS, NONE, PARTS, badge, chip, fill, h, moment, money, percent, shareTone, tone, whole } from "./dom.js";
 
 /** Columns that the server can sort by. */
 export const SORTS = [
@@ -63,12 +63,12 @@ export function table(campaigns, view, open, sortBy) {
 
 function row(campaign, open) {
   const known = [`${campaign.platform} · ${campaign.account_id}`, campaign.status?.toLowerCase()];
-  const alerts = campaign.firing_alerts.length;
-  if (alerts > 0) known.push(`${alerts} ${alerts === 1 ? "alert" : "alerts"}`);
   const cells = [
     h("td", { class: "cell-name" },
       h("button", { type: "button", class: "name" }, campaign.name ?? campaign.campaign_id),
-      h("span", { class: "under" }, known.filter(Boolean).join(" · "))),
+      h("span", { class: "under" }, known.filter(Boolean).join(" · ")),
+      campaign.firing_alerts.length > 0
+        ? h("span", { class: "badges" }, campaign.firing_alerts.map((code) => badge(code))) : null),
     h("td", { class: "number", "data-label": "Spend" }, money(campaign.spend, campaign.currency)),
     h("td", { class: "number", "data-label": "Leads" }, whole(campaign.leads)),
     h("td", { class: "number", "data-label": "Cost per lead" }, money(campaign.cost_per_lead, campaign.currency)),
@@ -103,6 +103,20 @@ export function feed(recommendations, open) {
         h("button", { type: "button", class: "name", onclick: () => open(item.campaign_key) }, item.campaign_name ?? item.campaign_id),
         h("span", { class: "under" }, `Score ${item.total.toFixed(1)}${before}. ${why}`)),
       h("time", { datetime: item.announced_at }, moment(item.announced_at)));
+  }));
+}
+
+/** What is firing, the most severe first. */
+export function attention(alerts, open) {
+  return h("ul", { class: "feed" }, alerts.map((alert) => {
+    const account = `${alert.platform} · ${alert.account_id}`;
+    const subject = alert.campaign_key
+      ? h("button", { type: "button", class: "name", onclick: () => open(alert.campaign_key) }, alert.campaign_name ?? alert.campaign_id)
+      : h("strong", {}, `Account ${alert.account_name ?? alert.account_id}`);
+    return h("li", {},
+      h("div", {}, badge(alert.code, alert.severity)),
+      h("div", { class: "why" }, subject, h("span", { class: "under" }, `${alert.sentence} (${account})`)),
+      h("time", { datetime: alert.raised_at }, `since ${moment(alert.raised_at)}`));
   }));
 }
 

@@ -2,15 +2,16 @@
 // says how old they are.
 
 import { ACTIONS, PARTS, ago, h } from "./dom.js";
-import { SORTS, empty, feed, summary, table } from "./list.js";
+import { SORTS, attention, empty, feed, summary, table } from "./list.js";
 import { detail, unavailable } from "./detail.js";
 
 const REFRESH_MS = 15_000;
 const PAGE = 100;
+const ALERTS_SHOWN = 5;
 const at = (id) => document.getElementById(id);
 
 const view = { search: "", recommendation: "", account: "", sort: "total", order: "desc", pages: 1 };
-const shown = { campaigns: [], recommendations: [], next: null, loadedAt: null };
+const shown = { campaigns: [], alerts: [], recommendations: [], next: null, loadedAt: null };
 let generation = 0;
 
 async function ask(path, parameters = {}) {
@@ -39,10 +40,15 @@ async function refresh() {
   generation += 1;
   const mine = generation;
   try {
-    const [campaigns, recommendations] = await Promise.all([askCampaigns(), ask("/api/recommendations", { limit: 12 })]);
+    const [campaigns, alerts, recommendations] = await Promise.all([
+      askCampaigns(), ask("/api/alerts", { account: view.account, limit: PAGE }), ask("/api/recommendations", { limit: 12 }),
+    ]);
     // An answer to an older question than the one now on the screen is not shown.
     if (mine !== generation) return;
-    Object.assign(shown, { campaigns: campaigns.items, next: campaigns.next, recommendations: recommendations.items, loadedAt: Date.now() });
+    Object.assign(shown, {
+      campaigns: campaigns.items, next: campaigns.next, alerts: alerts.items, moreAlerts: alerts.next_cursor !== null,
+      recommendations: recommendations.items, loadedAt: Date.now(),
+    });
     at("failure").hidden = true;
     render();
   } catch (error) {
@@ -64,6 +70,10 @@ function render() {
   const { campaigns } = shown;
   const filtered = view.search || view.recommendation || view.account;
   at("summary").replaceChildren(...(campaigns.length > 0 ? summary(campaigns, !shown.next && !filtered) : []));
+  at("attention").hidden = shown.alerts.length === 0;
+  const firing = `${shown.alerts.length}${shown.moreAlerts ? "+" : ""}`;
+  at("alert-count").textContent = shown.alerts.length > ALERTS_SHOWN ? `${ALERTS_SHOWN} of ${firing}` : firing;
+  at("alerts").replaceChildren(attention(shown.alerts.slice(0, ALERTS_SHOWN), open));
   at("count").textContent = campaigns.length > 0 ? `${campaigns.length}${shown.next ? "+" : ""}` : "";
   at("more").hidden = !shown.next;
   at("legend").textContent = campaigns.length > 0

@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, NoTls};
 use tokio_util::sync::CancellationToken;
 
-pub use rows::{CAMPAIGNS, seed};
+pub use rows::{ALERTS, CAMPAIGNS, seed};
 
 pub struct Site {
     pub stack: Stack,

@@ -63,7 +63,83 @@ fn micros(amount: f64) -> i64 {
     (amount * 1e6).round() as i64
 }
 
-/// Inserts the campaigns with 45 days each, their scores, and their announcements.
+/// Subject, code, state, severity, account, campaign, sentence, and how many hours before the last it was raised.
+pub type Raised = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    Option<&'static str>,
+    &'static str,
+    i32,
+);
+
+/// Every time an alert fired or resolved. Four are firing: two of campaigns and two of an account.
+pub const ALERTS: [Raised; 6] = [
+    (
+        "facebook:act_77:1207",
+        "SPEND_SPIKE",
+        "FIRING",
+        "HIGH",
+        "act_77",
+        Some("1207"),
+        "Yesterday cost 184.20, 2.0 times the mean of the seven days before.",
+        0,
+    ),
+    (
+        "facebook:act_77:1206",
+        "LEAD_DROP",
+        "FIRING",
+        "MEDIUM",
+        "act_77",
+        Some("1206"),
+        "3 leads in the last seven days, 11 in the seven days before.",
+        14,
+    ),
+    (
+        "facebook:act_9",
+        "ACCOUNT_FAILURE",
+        "FIRING",
+        "CRITICAL",
+        "act_9",
+        None,
+        "The account cannot be read: the access token has expired.",
+        3,
+    ),
+    (
+        "facebook:act_9",
+        "DATA_QUALITY",
+        "FIRING",
+        "MEDIUM",
+        "act_9",
+        None,
+        "24 of 100 records between 18:00 and 19:00 were refused or flagged.",
+        14,
+    ),
+    (
+        "facebook:act_77:1204",
+        "SPEND_SPIKE",
+        "FIRING",
+        "HIGH",
+        "act_77",
+        Some("1204"),
+        "Yesterday cost 700.10, 1.7 times the mean of the seven days before.",
+        30,
+    ),
+    (
+        "facebook:act_77:1204",
+        "SPEND_SPIKE",
+        "RESOLVED",
+        "HIGH",
+        "act_77",
+        Some("1204"),
+        "Yesterday cost 431.90, the mean of the seven days before is 440.20.",
+        6,
+    ),
+];
+
+/// Inserts the campaigns with 45 days each, their scores, their announcements and the alerts.
 pub async fn seed(store: &Client) {
     for (at, sample) in (0_i64..).zip(&CAMPAIGNS) {
         let key = campaign(store, sample, at).await;
@@ -71,12 +147,27 @@ pub async fn seed(store: &Client) {
         score(store, &key, sample, at).await;
         announcement(store, &key, sample, at).await;
     }
+    for (offset, raised) in (0_i64..).zip(&ALERTS) {
+        alert(store, raised, offset).await;
+    }
+    let accounts = "INSERT INTO accounts VALUES
+        ('facebook:act_77', 'facebook', 'act_77', 'Garden & Home', 'ACTIVE', 'Europe/Berlin', 'EUR', NULL, NULL, NULL,
+         '2026-11-22T19:00:00Z', '[]', '{}', 0, 0),
+        ('facebook:act_9', 'facebook', 'act_9', 'Lead Forms Inc', 'ACTIVE', 'Europe/Berlin', 'USD', 'TOKEN_INVALID',
+         'The access token has expired.', '2026-11-22T16:00:00Z', '2026-11-22T15:00:00Z', '[]',
+         '{ACCOUNT_FAILURE,DATA_QUALITY}', 0, 1);
+        INSERT INTO current_alerts SELECT DISTINCT ON (subject, code) * FROM alerts
+        ORDER BY subject, code, raised_at DESC, source_offset DESC";
+    store.batch_execute(accounts).await.unwrap();
+}
+
+async fn alert(store: &Client, raised: &Raised, offset: i64) {
+    let (subject, code, state, severity, account, campaign, sentence, hours) = raised;
     store
         .execute(
-            "INSERT INTO alerts VALUES ('facebook:act_77:1207', 'COST_SPIKE', '2026-11-22T06:00:00Z', 'FIRING', 'HIGH', \
-             'facebook', 'act_77', '1207', 184.2, 138.6, \
-             'Yesterday cost 184.20, 2.0 times the mean of the seven days before.', 0, 1)",
-            &[],
+            "INSERT INTO alerts VALUES ($1, $2, timestamptz '2026-11-22T20:00:00Z' - $8::integer * interval '1 hour', \
+             $3, $4, 'facebook', $5, $6, 184.2, 138.6, $7, 0, $9)",
+            &[subject, code, state, severity, account, campaign, sentence, hours, &offset],
         )
         .await
         .unwrap();
@@ -100,7 +191,8 @@ async fn campaign(store: &Client, sample: &Sample, at: i64) -> String {
     key
 }
 
-/// Figures that swing over the week. The fifth day back was not reported but for its leads.
+/// Figures that swing over the week. The fifth day back was not reported but for its leads, the ninth has more link
+/// clicks than impressions, and the last three days have changed since they were first seen.
 async fn days(store: &Client, key: &str, sample: &Sample) {
     let (account, currency) = account(sample.0);
     store
@@ -110,10 +202,14 @@ async fn days(store: &Client, key: &str, sample: &Sample) {
                     CASE WHEN back = 5 THEN NULL ELSE (swing * $5::bigint)::bigint END,
                     (swing * $5::bigint / 9000)::bigint, NULL, NULL, (swing * $5::bigint / 350000)::bigint,
                     CASE WHEN back = 5 THEN NULL ELSE round(swing * $6::float8)::bigint END, 0, NULL,
-                    CASE WHEN back = 5 THEN '{INCOMPLETE}'::text[] ELSE '{}' END,
+                    CASE back WHEN 5 THEN '{INCOMPLETE}'::text[] WHEN 9 THEN '{OUTLIER}' ELSE '{}' END,
                     round(swing * $6::float8 * 0.9)::bigint, round(swing * $6::float8 * 0.3)::bigint,
                     round(swing * $6::float8 * 0.08)::bigint, 0, 3, '2026-11-20T08:00:00Z', '2026-11-22T19:00:00Z',
-                    0, 45 - back
+                    0, 45 - back,
+                    CASE back WHEN 5 THEN '{SPEND_MISSING}'::text[] WHEN 9 THEN '{CLICKS_ABOVE_IMPRESSIONS}' ELSE '{}' END,
+                    back <= 3, CASE WHEN back <= 3 THEN (swing * $5::bigint * 0.995)::bigint END,
+                    CASE WHEN back <= 3 THEN (swing * $5::bigint / 9000)::bigint END, NULL, NULL,
+                    CASE WHEN back <= 3 THEN (swing * $5::bigint / 350000)::bigint END
              FROM (SELECT back, 1 + 0.3 * sin(back * 0.9) + 0.15 * cos(back * 2.7) AS swing
                    FROM generate_series(1, 45) back) s",
             &[&key, &account, &sample.0, &currency, &micros(sample.3), &sample.4],
@@ -127,7 +223,11 @@ async fn score(store: &Client, key: &str, sample: &Sample, at: i64) {
     let [cost, quality, volume, trend, engagement] = sample.5;
     let total = (sample.5.iter().sum::<f64>() * 100.0).round() / 100.0;
     let guard = (sample.4 == 0.0).then_some("NO_LEADS_AT_5X_TARGET");
-    let firing: Vec<&str> = if sample.0 == "1207" { vec!["COST_SPIKE"] } else { Vec::new() };
+    let firing: Vec<&str> = match sample.0 {
+        "1207" => vec!["SPEND_SPIKE"],
+        "1206" => vec!["LEAD_DROP"],
+        _ => Vec::new(),
+    };
     store
         .execute(
             "INSERT INTO scores VALUES ($1, 'facebook', $2, $3, '2026-11-22', $4, $5, $6, $7, $8, $9, $10, $11, $12, \
