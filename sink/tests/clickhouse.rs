@@ -9,7 +9,10 @@ use schemas::record::{Alert, AlertState, CampaignDay, Doubt, Figures, QualityFla
 use schemas::{Day, Micros, Schemas, TimestampMs, Topic};
 use sink::SinkError;
 use sink::clickhouse::{self, ClickHouseSettings, ClickHouseSink};
-use support::{Log, ORIGIN, account, alert, campaign, campaign_key, day, spends_of_1178, stored_examples};
+use support::{
+    Log, ORIGIN, account, alert, campaign, campaign_key, dashboard_queries, day, spends_of_1178,
+    stored_examples,
+};
 
 struct Store {
     settings: ClickHouseSettings,
@@ -270,6 +273,17 @@ async fn every_example_of_the_contracts_becomes_a_row() {
     assert_eq!(store.one(code).await, "VOLUME_LOW");
     let spend = "SELECT spend FROM v_campaign_days WHERE spend = 143.5";
     assert_eq!(store.one(spend).await, "143.5");
+}
+
+#[tokio::test]
+async fn every_query_of_the_dashboards_finds_the_examples() {
+    // The dashboards name the database.
+    let store = Store::migrated("adpulse").await;
+    let log = stored_examples(&clickhouse::TOPICS);
+    store.sink(&log).write(&log.records()).await.unwrap();
+    for (title, sql) in dashboard_queries("${clickhouse}", "isNotNull") {
+        assert_ne!(store.one(&format!("SELECT count() FROM ({sql})")).await, "0", "{title}: {sql}");
+    }
 }
 
 #[tokio::test]

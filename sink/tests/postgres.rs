@@ -9,7 +9,9 @@ use schemas::record::{AlertState, CampaignDay, Doubt, FatigueLevel, Figures, Qua
 use schemas::{Day, Micros, Schemas, Topic};
 use sink::postgres::{self, PostgresSettings, PostgresSink, Tls};
 use sink::{Secret, SinkError};
-use support::{Log, account, alert, campaign, campaign_key, day, spends_of_1178, stored_examples};
+use support::{
+    Log, account, alert, campaign, campaign_key, dashboard_queries, day, spends_of_1178, stored_examples,
+};
 
 /// A pool on an empty database of its own.
 async fn database(name: &str) -> Pool {
@@ -268,6 +270,18 @@ async fn every_example_of_the_contracts_becomes_a_row() {
     ];
     for view in views {
         assert_ne!(one(&pool, &format!("SELECT count(*) FROM {view}")).await, "0", "{view}");
+    }
+}
+
+#[tokio::test]
+async fn every_query_of_the_dashboards_finds_the_examples() {
+    let pool = migrated("dashboards").await;
+    let log = stored_examples(&postgres::TOPICS);
+    member(&pool, &log).write(&log.records()).await.unwrap();
+    let client = pool.get().await.unwrap();
+    for (title, sql) in dashboard_queries("${postgres}", "isfinite") {
+        let found = client.query(&sql, &[]).await.unwrap_or_else(|error| panic!("{title}: {error:?}"));
+        assert!(!found.is_empty(), "{title}: {sql}");
     }
 }
 

@@ -98,7 +98,7 @@ function days(campaign) {
 
 /** Spend, impressions, link clicks and leads of a day, each as first seen → now where it has changed. */
 function figures(day, currency) {
-  const leads = (of) => Math.max(of.leads ?? 0, day.crm_leads);
+  const leads = (of) => (of === day.first && of.leads === null ? null : Math.max(of.leads ?? 0, day.crm_leads));
   const readers = [(of) => money(of.spend, currency), (of) => whole(of.impressions), (of) => whole(of.link_clicks), (of) => whole(leads(of))];
   return readers.map((read) => {
     const now = read(day), first = day.first ? read(day.first) : now;

@@ -220,6 +220,31 @@ pub(crate) fn spends_of_1178() -> Vec<i64> {
     spends
 }
 
+/// The queries that the dashboards send to a datasource, each with the title of its panel and with Grafana's variables
+/// filled in: the account of the examples, and a time filter that is only `filter(column)`.
+pub(crate) fn dashboard_queries(datasource: &str, filter: &str) -> Vec<(String, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/grafana/dashboards");
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let dashboard: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().unwrap_or(&Vec::new()) {
+                let Some(sql) = target["rawSql"].as_str() else { continue };
+                if target["datasource"]["uid"] == datasource {
+                    let sql = sql
+                        .replace("$__timeFilter(", &format!("{filter}("))
+                        .replace("${account:sqlstring}", "'123456789012345'");
+                    assert!(!sql.contains('$'), "a variable that this test does not know: {sql}");
+                    found.push((panel["title"].to_string(), sql));
+                }
+            }
+        }
+    }
+    assert!(!found.is_empty());
+    found
+}
+
 /// Every example of the contracts that the stores hold, as one batch.
 pub(crate) fn stored_examples(topics: &[Topic]) -> Log {
     let mut log = Log::new();
