@@ -21,5 +21,6 @@ mod scorer;
 pub use normalize::{NormalizeOutput, Normalizer};
 pub use outcome::{Outcome, Rejection};
 pub use policy::{AccountPolicy, Policy, PolicyError, ScorePolicy};
-pub use score::{Score, ScoreDay, ScoreInput, score};
-pub use scorer::{Applied, RestoreError, ScoreOutput, Scorer};
+pub use recommendation::band_edges;
+pub use score::{Score, ScoreDay, ScoreInput, WindowInput, score};
+pub use scorer::{Applied, RestoreError, ScoreBasis, ScoreOutput, Scorer};

@@ -56,15 +56,21 @@ pub(crate) fn is_announced(score: &Score, announced: Option<Action>, policy: &Sc
 
 /// How far the total lies inside its band, from the nearer edge. The outer ends of the scale are no edges.
 fn inside_by(score: &Score, policy: &ScorePolicy) -> f64 {
-    let (lower, upper) = match score.recommendation {
-        Action::IncreaseBudget => (Some(policy.band_increase), None),
-        Action::ContinueOptimize => (Some(policy.band_continue), Some(policy.band_increase)),
-        Action::TestChanges => (Some(policy.band_test), Some(policy.band_continue)),
-        Action::ReduceBudget => (Some(policy.band_reduce), Some(policy.band_test)),
-        Action::PauseCampaign => (None, Some(policy.band_reduce)),
-    };
+    let [lower, upper] = band_edges(score.recommendation, policy);
     let above = lower.map_or(f64::INFINITY, |edge| score.total - edge);
     let below = upper.map_or(f64::INFINITY, |edge| edge - score.total);
     // Totals have 2 decimals; the difference of two of them is compared as such, not with the error of its last bit.
     (above.min(below) * 100.0).round() / 100.0
+}
+
+/// Lower and upper edge of a band on the published total. The outer ends of the scale are no edges.
+#[must_use]
+pub fn band_edges(band: Action, policy: &ScorePolicy) -> [Option<f64>; 2] {
+    match band {
+        Action::IncreaseBudget => [Some(policy.band_increase), None],
+        Action::ContinueOptimize => [Some(policy.band_continue), Some(policy.band_increase)],
+        Action::TestChanges => [Some(policy.band_test), Some(policy.band_continue)],
+        Action::ReduceBudget => [Some(policy.band_reduce), Some(policy.band_test)],
+        Action::PauseCampaign => [None, Some(policy.band_reduce)],
+    }
 }

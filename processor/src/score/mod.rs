@@ -12,12 +12,15 @@ mod reasons;
 mod trend;
 mod volume;
 mod window;
+mod window_input;
+pub mod levers;
 
 use schemas::record::{Action, Guard, Parts, WindowTotals};
 use schemas::{Day, Micros};
 
 pub use reasons::{Finding, Findings, findings};
 pub(crate) use window::Window;
+pub use window_input::WindowInput;
 
 use crate::policy::ScorePolicy;
 use crate::recommendation;

@@ -7,7 +7,7 @@ use super::ScoreDay;
 use crate::policy::ScorePolicy;
 
 /// Days of the rolling window, ages 1 to 30.
-const WINDOW_DAYS: usize = 30;
+pub(super) const WINDOW_DAYS: usize = 30;
 /// Days of the recent window, ages 1 to 7.
 const RECENT_DAYS: usize = 7;
 /// Oldest age of the prior window, which starts after the recent one.

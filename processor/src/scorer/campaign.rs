@@ -28,7 +28,7 @@ pub(super) struct CampaignState {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Core {
     pub(super) profile: Arc<Profile>,
-    zone: Tz,
+    pub(super) zone: Tz,
     /// When the newest complete batch of any day was observed.
     pub(super) metrics_at: Option<TimestampMs>,
     pub(super) published: Option<Published>,
@@ -44,8 +44,8 @@ pub(super) struct Profile {
     lifetime_budget: Option<Micros>,
     time_zone: Option<Box<str>>,
     pub(super) currency: Option<Box<str>>,
-    frequency_7d: Option<f64>,
-    fatigue: Option<(TimestampMs, FatigueLevel)>,
+    pub(super) frequency_7d: Option<f64>,
+    pub(super) fatigue: Option<(TimestampMs, FatigueLevel)>,
     observed_at: Option<TimestampMs>,
 }
 
@@ -268,6 +268,6 @@ pub(super) fn staleness(
 }
 
 #[expect(clippy::cast_precision_loss, reason = "moments are far below 2^53 milliseconds")]
-fn hours_between(from: Option<TimestampMs>, to: TimestampMs) -> Option<f64> {
+pub(super) fn hours_between(from: Option<TimestampMs>, to: TimestampMs) -> Option<f64> {
     from.map(|from| to.0.saturating_sub(from.0) as f64 / HOUR_MS)
 }

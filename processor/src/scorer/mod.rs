@@ -25,6 +25,7 @@ mod figures;
 mod flush;
 mod journal;
 mod restore;
+mod basis;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ use crate::{Outcome, Policy, Rejection, calendar, index};
 use campaign::CampaignState;
 use journal::{Cause, Journal, TouchedCampaign};
 
+pub use basis::ScoreBasis;
 pub use restore::RestoreError;
 
 /// The state of one partition of `score`: its campaigns.
