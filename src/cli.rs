@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use ingest::csv::{DateOrder, Field};
-use schemas::Day;
+use schemas::{Day, TimestampMs};
 
 use crate::logging::LogFormat;
 use crate::roles::Store;
@@ -47,6 +47,10 @@ pub enum Command {
     Serve,
     /// Upload a CSV file: all of it or nothing.
     Csv(CsvArgs),
+    /// Replays the recorded events under another policy: which recommendations would have been different, and when.
+    Backtest(BacktestArgs),
+    /// Why a campaign has its score: parts, reasons, days and leads behind it, and what would move it.
+    Explain(ExplainArgs),
     /// Create or verify the topics.
     Topics(OutputArgs),
     /// Bring the stores to this version's tables.
@@ -113,6 +117,40 @@ pub struct CsvArgs {
     pub json: bool,
 }
 
+#[derive(Clone, Debug, Args)]
+pub struct BacktestArgs {
+    /// The policy to try, a file that names what differs from the defaults, as the [policy] table does.
+    #[arg(long, value_name = "FILE")]
+    pub policy: PathBuf,
+    /// First day whose announcements are compared.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
+    pub from: Option<Day>,
+    /// Last day whose announcements are compared; the replay itself always goes to the end.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
+    pub to: Option<Day>,
+    /// JSON on the standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// Write one row for each campaign to this file.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ExplainArgs {
+    /// Campaign key (platform:account:campaign), or a campaign id that only one account has.
+    pub campaign: String,
+    /// As it was at this moment: a day, whose end is meant, or a time such as 2026-10-31T12:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub at: Option<TimestampMs>,
+    /// List the leads behind the score.
+    #[arg(long)]
+    pub leads: bool,
+    /// JSON on the standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// How a file is read.
 #[derive(Clone, Debug, Args)]
 pub struct CsvReading {
@@ -156,4 +194,14 @@ pub enum ClockChoice {
 
 fn parse_day(text: &str) -> Result<Day, String> {
     Day::parse(text).ok_or_else(|| format!("{text:?} is not a day such as 2026-10-31"))
+}
+
+/// A moment; of a day its last one, in UTC.
+fn parse_moment(text: &str) -> Result<TimestampMs, String> {
+    if let Some(day) = Day::parse(text) {
+        return Ok(TimestampMs(Day(day.0.saturating_add(1)).midnight_utc().0 - 1));
+    }
+    chrono::DateTime::parse_from_rfc3339(text).map(|moment| TimestampMs(moment.timestamp_millis())).map_err(
+        |_| format!("{text:?} is neither a day such as 2026-10-31 nor a time such as 2026-10-31T12:00:00Z"),
+    )
 }

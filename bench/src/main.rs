@@ -38,6 +38,8 @@ enum Command {
     Score,
     /// Reading the topic of `score` and doing nothing with it, for orientation.
     Floor,
+    /// The command `backtest` over the topic of `score`: two policies at full speed.
+    Backtest,
     /// Days and scores into ClickHouse, then into Postgres.
     Sinks,
     /// Resident memory of `adpulse all`, idle and after sample traffic.

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 /// The kernel reports CPU time in this unit on every architecture of Linux (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
 const STOP_LIMIT: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A running process, killed if it is dropped before it is stopped.
 pub struct Process {
@@ -30,6 +32,17 @@ pub struct Memory {
     pub now: f64,
     /// The most so far.
     pub peak: f64,
+}
+
+/// What a command took that ended by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// CPU time of all its threads, seconds.
+    pub cpu_seconds: f64,
+    /// From its start to its end, seconds.
+    pub seconds: f64,
+    /// The most memory it was seen with, MiB.
+    pub peak_mib: f64,
 }
 
 impl Process {
@@ -75,6 +88,24 @@ impl Process {
         };
         let memory = mib("VmRSS:").zip(mib("VmHWM:"));
         memory.map(|(now, peak)| Memory { now, peak }).context("the kernel does not say how much memory")
+    }
+
+    /// Waits until it has ended by itself, in success.
+    pub async fn ended(mut self) -> anyhow::Result<Ended> {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).context("the process number")?);
+        let mut peak_mib = 0.0_f64;
+        // Left unreaped at first: the kernel forgets the CPU time of a process that was waited for.
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        while waitid(Id::Pid(pid), look).context("waiting for a process")? == WaitStatus::StillAlive {
+            peak_mib = self.memory().map_or(peak_mib, |memory| peak_mib.max(memory.peak));
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let (cpu_seconds, seconds) = (self.cpu_seconds()?, self.age().as_secs_f64());
+        let status = self.child.wait().context("waiting for a process")?;
+        if !status.success() {
+            bail!("{} failed ({status}):\n{}", self.name, self.last_words());
+        }
+        Ok(Ended { cpu_seconds, seconds, peak_mib })
     }
 
     /// Asks it to end and waits.

@@ -1,5 +1,8 @@
 //! One file per command.
 
+mod replay;
+mod backtest;
+mod explain;
 mod check;
 mod csv;
 mod dev;
@@ -42,6 +45,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Healthcheck { url } => check::answers_well(url).await,
             Command::Dev(args) => dev::run(config, args).await,
             Command::Csv(args) => csv::run(&config, &args).await,
+            Command::Backtest(args) => backtest::run(&config, &args).await,
+            Command::Explain(args) => explain::run(&config, &args).await,
             Command::Topics(args) => topics::run(&config, args.json).await,
             Command::Migrate(args) => migrate::run(&config, args.json).await,
             Command::Check(args) => check::run(&config, args.json).await,

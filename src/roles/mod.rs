@@ -24,6 +24,7 @@ pub use ingest::{ProducerSink, now};
 pub use listeners::Listeners;
 pub use sink::Store;
 pub use worker::{Health, group_name};
+pub use writer::codec_code;
 
 /// What every role needs, resolved once.
 #[derive(Clone)]

@@ -18,4 +18,5 @@ mod outages;
 mod kills;
 mod contracts;
 mod operations;
+mod questions;
 mod dev;

@@ -1,5 +1,6 @@
 //! One file per measurement.
 
+mod backtest;
 mod floor;
 mod memory;
 mod sinks;
@@ -22,6 +23,7 @@ pub async fn run(command: Command, options: &Options) -> anyhow::Result<()> {
         Command::Normalize => stages::normalize(options).await?,
         Command::Score => stages::score(options).await?,
         Command::Floor => floor::run(options).await?,
+        Command::Backtest => backtest::run(options).await?,
         Command::Sinks => sinks::run(options).await?,
         Command::Memory => memory::run(options).await?,
     };

@@ -83,6 +83,13 @@ impl Site {
         Ok(self.stack.stop().await?)
     }
 
+    /// Writes a file into the run's folder and returns its path.
+    pub fn write(&self, name: &str, content: &str) -> anyhow::Result<String> {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+        path.into_os_string().into_string().ok().context("the run's folder has no name in UTF-8")
+    }
+
     /// How to reach Kafka.
     pub fn kafka(&self) -> anyhow::Result<KafkaSettings> {
         let brokers = self.stack.kafka().context("a run needs Kafka")?.bootstrap();
@@ -112,7 +119,11 @@ impl Site {
         }
         command.args(args);
         let name = args.join(" ");
-        Process::start(&name, command, &self.folder.path().join(format!("{}.log", args.join("-"))))
+        Process::start(
+            &name,
+            command,
+            &self.folder.path().join(format!("{}.log", args.join("-").replace('/', "_"))),
+        )
     }
 
     /// Waits until a role has its partitions.

@@ -12,7 +12,7 @@ mod processes;
 
 pub use door::Door;
 pub use engines::{block_on, exclusive, shared};
-pub use installation::Installation;
+pub use installation::{Installation, PARTITIONS};
 pub use processes::{Sandbox, signal};
 pub use role::{Role, RoleName};
 pub use stores::{Figures, Totals};

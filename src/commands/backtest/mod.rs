@@ -1,0 +1,116 @@
+//! `adpulse backtest --policy NEW.toml`: the recorded events under two policies, the one in force and a new one.
+//!
+//! Promises that both see the same decoded events and the same boundaries (see [`super::replay`]), and that no topic,
+//! group or store is touched. What normalize decided is in the log already: doubts about facts and contributions of
+//! leads are those of its policy at the time, whatever the new one says about them. All state is in memory.
+
+mod side;
+mod compare;
+mod report;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use processor::Policy;
+use schemas::record::{Event, Origin};
+
+use super::print;
+use super::replay::{Log, Player, Replayed};
+use crate::cli::BacktestArgs;
+use crate::config::Config;
+use crate::connect;
+use compare::{Comparison, Span, compare};
+use side::Side;
+
+/// A finished backtest.
+struct Backtest {
+    before: Policied,
+    after: Policied,
+    span: Span,
+    replayed: Replayed,
+    elapsed: Duration,
+    comparison: Comparison,
+}
+
+/// What belongs to one policy.
+struct Policied {
+    version: String,
+    /// Events by outcome.
+    outcomes: [u64; processor::Outcome::ALL.len()],
+}
+
+pub async fn run(config: &Config, args: &BacktestArgs) -> anyhow::Result<ExitCode> {
+    if args.from.zip(args.to).is_some_and(|(from, to)| to < from) {
+        bail!("--to lies before --from");
+    }
+    let (in_force, new) = (connect::policy(config)?, Arc::new(read_policy(&args.policy)?));
+    // Refused before the replay, not after it.
+    let csv = args.csv.as_deref().map(|path| {
+        std::fs::File::create(path)
+            .with_context(|| format!("writing {}", path.display()))
+            .map(|file| (path, file))
+    });
+    let csv = csv.transpose()?;
+    let config = config.clone();
+    let span = Span { from: args.from, to: args.to };
+    let work = tokio::task::spawn_blocking(move || backtest(&config, in_force, new, span));
+    let done = work.await??;
+    if let Some((path, file)) = csv {
+        report::write_csv(file, &done).with_context(|| format!("writing {}", path.display()))?;
+    }
+    if args.json {
+        print(&serde_json::to_string_pretty(&report::as_json(&done))?)?;
+    } else {
+        print(&report::as_text(&done))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_policy(path: &Path) -> anyhow::Result<Policy> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    Policy::from_toml(&text).with_context(|| path.display().to_string())
+}
+
+fn backtest(
+    config: &Config,
+    in_force: Arc<Policy>,
+    new: Arc<Policy>,
+    span: Span,
+) -> anyhow::Result<Backtest> {
+    let log = Log::new(config)?;
+    let versions = [in_force.version().to_owned(), new.version().to_owned()];
+    let mut sides = Sides { before: Side::new(in_force), after: Side::new(new) };
+    let started = Instant::now();
+    let replayed = log.replay(None, &mut sides)?;
+    let elapsed = started.elapsed();
+    let [before, after] = versions;
+    Ok(Backtest {
+        before: Policied { version: before, outcomes: sides.before.outcomes },
+        after: Policied { version: after, outcomes: sides.after.outcomes },
+        span,
+        replayed,
+        elapsed,
+        comparison: compare(sides.before.verdicts(), sides.after.verdicts(), span),
+    })
+}
+
+struct Sides {
+    before: Side,
+    after: Side,
+}
+
+impl Player for Sides {
+    fn event(&mut self, key: Option<&str>, event: &Event<'_>, at: &Origin<'_>) -> bool {
+        self.before.apply(key, event, at);
+        self.after.apply(key, event, at);
+        true
+    }
+
+    fn boundary(&mut self, partition: i32) {
+        self.before.flush(partition);
+        self.after.flush(partition);
+    }
+}

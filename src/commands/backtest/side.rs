@@ -1,0 +1,133 @@
+//! One policy's side of a backtest: its rules for each partition, and what they said of each campaign.
+
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use processor::{Applied, Outcome, Policy, ScoreOutput, Scorer};
+use schemas::record::{
+    Action, Alert, Campaign, CampaignDay, CampaignScore, Event, Origin, Recommendation, Watermark,
+};
+use schemas::{Day, TimestampMs};
+
+/// The rules of one policy over all partitions.
+pub struct Side {
+    policy: Arc<Policy>,
+    partitions: BTreeMap<i32, Scorer>,
+    said: Said,
+    /// Events by outcome.
+    pub outcomes: [u64; Outcome::ALL.len()],
+}
+
+/// What the rules said.
+#[derive(Default)]
+struct Said(HashMap<Box<str>, Verdict>);
+
+/// What was said of a campaign.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verdict {
+    pub name: Option<Box<str>>,
+    /// The last score.
+    pub score: Option<ScoreLine>,
+    /// Announcements in the order of the log.
+    pub announced: Vec<Announced>,
+}
+
+/// A score as a comparison reads it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ScoreLine {
+    pub as_of: Day,
+    pub total: f64,
+    pub band: Action,
+    pub confidence: f64,
+    pub actionable: bool,
+}
+
+/// An announcement.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Announced {
+    pub day: Day,
+    pub at: TimestampMs,
+    pub action: Action,
+    pub total: f64,
+}
+
+impl Side {
+    pub fn new(policy: Arc<Policy>) -> Self {
+        Self { policy, partitions: BTreeMap::new(), said: Said::default(), outcomes: Default::default() }
+    }
+
+    /// Takes an event.
+    pub fn apply(&mut self, key: Option<&str>, event: &Event<'_>, at: &Origin<'_>) {
+        let policy = &self.policy;
+        let new = || Scorer::new(Arc::clone(policy), at.partition);
+        let state = self.partitions.entry(at.partition).or_insert_with(new);
+        let Applied { outcome, .. } = state.apply(key, event, at);
+        self.outcomes[outcome as usize] += 1;
+    }
+
+    /// Ends a transaction of a partition.
+    pub fn flush(&mut self, partition: i32) {
+        let Some(state) = self.partitions.get_mut(&partition) else { return };
+        let Ok(()) = state.flush(&mut self.said);
+        state.commit();
+    }
+
+    /// What was said, by campaign key.
+    pub fn verdicts(self) -> BTreeMap<Box<str>, Verdict> {
+        self.said.0.into_iter().collect()
+    }
+}
+
+impl Said {
+    fn of(&mut self, key: &str) -> &mut Verdict {
+        // Looked up twice for a new campaign, so that a known one costs no copy of its key.
+        if !self.0.contains_key(key) {
+            self.0.insert(key.into(), Verdict::default());
+        }
+        self.0.get_mut(key).expect("it was put there")
+    }
+}
+
+impl ScoreOutput for Said {
+    type Error = Infallible;
+
+    fn campaign(&mut self, key: &str, record: &Campaign<'_>) -> Result<(), Infallible> {
+        self.of(key).name = record.name.map(Into::into);
+        Ok(())
+    }
+
+    fn score(&mut self, key: &str, record: &CampaignScore<'_>) -> Result<(), Infallible> {
+        self.of(key).score = Some(ScoreLine {
+            as_of: record.as_of,
+            total: record.total,
+            band: record.recommendation,
+            confidence: record.confidence,
+            actionable: record.actionable,
+        });
+        Ok(())
+    }
+
+    fn recommendation(&mut self, key: &str, record: &Recommendation<'_>) -> Result<(), Infallible> {
+        let announced = Announced {
+            day: record.as_of,
+            at: record.announced_at,
+            action: record.action,
+            total: record.total,
+        };
+        self.of(key).announced.push(announced);
+        Ok(())
+    }
+
+    fn day(&mut self, _: &str, _: &CampaignDay<'_>) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn alert(&mut self, _: &str, _: &Alert<'_>) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn watermark(&mut self, _: &str, _: &Watermark<'_>) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
