@@ -2,9 +2,10 @@
 
 use chrono::{NaiveDate, TimeZone as _};
 use chrono_tz::Tz;
-use schemas::{CampaignKey, Day, TimestampMs};
+use schemas::{AccountKey, CampaignKey, Day, TimestampMs};
 use serde_json::json;
 
+use super::incidents::Incident;
 use super::{Archetype, PLATFORM, SampleOptions};
 
 /// Accounts take turns: a time zone west and east of Greenwich, with and without summer time.
@@ -23,6 +24,7 @@ pub(super) struct Campaign {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) archetype: Archetype,
+    pub(super) incident: Option<Incident>,
     pub(super) account: u32,
     pub(super) account_id: String,
     pub(super) zone: Tz,
@@ -57,6 +59,7 @@ impl Campaign {
             id: format!("1202100000{index:08}"),
             name: format!("{} | {}", archetype.label(), index + 1),
             archetype,
+            incident: Incident::of(index),
             account,
             account_id: format!("10000000{account:04}"),
             zone,
@@ -66,6 +69,15 @@ impl Campaign {
 
     pub(super) fn key(&self) -> String {
         CampaignKey { platform: PLATFORM, account_id: &self.account_id, campaign_id: &self.id }.to_string()
+    }
+
+    pub(super) fn account_key(&self) -> String {
+        AccountKey { platform: PLATFORM, account_id: &self.account_id }.to_string()
+    }
+
+    /// Whether this happens to the campaign on a day `age` days before the end.
+    pub(super) fn has(&self, incident: Incident, age: i32) -> bool {
+        self.incident == Some(incident) && incident.happens(age)
     }
 
     /// The moment a day begins in the account's time zone.
@@ -96,7 +108,28 @@ impl Campaign {
             Archetype::Expensive => (50.0, Some(86.0), 0.013, 0.10, 0.01),
             Archetype::NoLeads => (24.0, None, 0.012, 0.0, 0.0),
         };
-        Habits { spend, cost_per_lead, click_rate, qualified, won }
+        let usual = Habits { spend, cost_per_lead, click_rate, qualified, won };
+        match self.incident {
+            Some(Incident::Idle) if Incident::Idle.happens(age) => {
+                Habits { spend: 0.0, cost_per_lead: None, ..usual }
+            }
+            // All at once, instead of the archetype's own decline.
+            Some(Incident::LeadDrop) => {
+                let cost = if Incident::LeadDrop.happens(age) { 140.0 } else { 30.0 };
+                Habits { cost_per_lead: Some(cost), ..usual }
+            }
+            _ => usual,
+        }
+    }
+
+    /// The object of the campaign's account as the API returns it.
+    pub(super) fn account_object(&self) -> Vec<u8> {
+        let object = json!({
+            "account_id": self.account_id, "id": format!("act_{}", self.account_id),
+            "name": format!("Client {}", self.account + 1), "currency": self.currency,
+            "timezone_name": self.zone.name(), "account_status": 1,
+        });
+        object.to_string().into_bytes()
     }
 
     /// The campaign object as the API returns it: budgets are text in minor units, offsets have no colon.

@@ -1,13 +1,15 @@
 //! The figures of a campaign's day, as a poll at some moment sees them, and the insights row that carries them.
 //!
 //! A running day shows the share that has passed. After its end, money moves by half a percent within two days and
-//! conversions come in for three; then the figures stay. So later polls restate earlier ones, as Meta's do.
+//! conversions come in for three; then the figures stay. So later polls restate earlier ones, as Meta's do. A campaign
+//! without delivery has rows of zeros.
 
 use schemas::{Day, Micros, TimestampMs};
 use serde_json::{Value, json};
 
 use super::campaigns::Campaign;
 use super::dice::{Dice, Draw};
+use super::incidents::Incident;
 
 const HOUR_MS: i64 = 3_600_000;
 /// A poll looks at this many days before the running one; by then the figures stay.
@@ -63,15 +65,19 @@ pub(super) fn observed(
         _ if since_end < 72 * HOUR_MS => (1.0, 0.98),
         _ => (1.0, 1.0),
     };
-    let spend = spend_of_day(dice, campaign, day, age) * money;
+    let times = if campaign.has(Incident::SpendSpike, age) { 2.0 } else { 1.0 };
+    let spend = spend_of_day(dice, campaign, day, age) * times * money;
     let impressions = spend / dice.between(7.0, 9.0, Draw::Price, of(campaign, day)) * 1_000.0;
     let rate = campaign.habits(age).click_rate * dice.between(0.92, 1.08, Draw::Clicks, of(campaign, day));
     // Nearest, not down: otherwise a day of one lead would show none until its third day.
     let leads = floor(small(leads_of_day(dice, campaign, day, age)) * conversions + 0.5);
+    let late = campaign.has(Incident::ImpressionsLate, age) && (0..12 * HOUR_MS).contains(&since_end);
+    let counted = if late { impressions * rate * 0.5 } else { impressions };
+    let people_each = if campaign.has(Incident::ReachAbove, age) { 0.8 } else { 1.3 };
     Some(Figures {
         spend_cents: floor(spend * 100.0),
-        impressions: floor(impressions),
-        reach: floor(impressions / 1.3),
+        impressions: floor(counted),
+        reach: floor(counted / people_each),
         clicks: floor(impressions * rate * 1.27),
         link_clicks: floor(impressions * rate),
         leads,

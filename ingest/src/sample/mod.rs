@@ -1,11 +1,12 @@
 //! Realistic traffic, made up: the same seed and the same end give the same bytes, on every machine.
 //!
 //! Every six hours, and at the end, a poll of Meta's Marketing API returns what has changed: figures of the running
-//! day, restatements of the days before, campaign objects; some polls come twice. Between them a CRM posts the lives
-//! of the leads. [`generate`] yields all of it in the order of time; [`expected`] says what the stores must hold
+//! day, restatements of the days before, campaign and account objects; some polls come twice. Between them a CRM posts
+//! the lives of the leads. A few campaigns have incidents, which raise alerts and doubts. [`generate`] yields all of it in the order of time; [`expected`] says what the stores must hold
 //! afterwards. No clock is read. Used by `adpulse dev`, tests and load generators.
 
 mod dice;
+mod incidents;
 mod campaigns;
 mod insights;
 mod leads;

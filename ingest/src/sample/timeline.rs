@@ -96,6 +96,9 @@ impl Sample {
             let first = today.0 - i32::try_from(self.options.days).unwrap_or(i32::MAX);
             let current = campaign.day_of(poll);
             if campaign.day_of(previous) != current && current.0 >= first {
+                if items.is_empty() {
+                    items.push(item(campaign, RawKind::Account, poll, 0, campaign.account_object()));
+                }
                 let row = items.len();
                 items.push(item(campaign, RawKind::Campaign, poll, row, campaign.object(&self.options)));
             }
@@ -137,7 +140,7 @@ impl Iterator for Sample {
 fn item(campaign: &Campaign, kind: RawKind, at: TimestampMs, row: usize, payload: Vec<u8>) -> SampleItem {
     let poll = format!("poll-{}-{at}", campaign.account_id);
     let message = FacebookMessage {
-        key: campaign.key(),
+        key: if kind == RawKind::Account { campaign.account_key() } else { campaign.key() },
         kind,
         account_id: campaign.account_id.clone(),
         time_zone: campaign.zone.name(),
