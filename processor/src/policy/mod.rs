@@ -6,6 +6,7 @@
 //! it to [`crate::Normalizer`] and [`crate::Scorer`]. Windows (30, 7 and 21 days) and the caps of the parts are not
 //! settings, because the published records are defined by them.
 
+mod quality;
 mod read;
 mod score;
 
@@ -16,6 +17,7 @@ use chrono_tz::Tz;
 use schemas::record::Source;
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub(crate) use quality::QualityPolicy;
 pub use score::ScorePolicy;
 
 /// Every constant of the rules, with its overrides per account. Deserialises from a table that may name only what
@@ -52,19 +54,6 @@ pub(crate) struct FactsPolicy {
     pub(crate) batch_rows_max: u16,
     pub(crate) pending_batches_max: u8,
     pub(crate) lead_ahead_hours_max: u16,
-}
-
-/// What makes a fact doubtful.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct QualityPolicy {
-    pub(crate) count_outliers: bool,
-    pub(crate) negative_is_outlier: bool,
-    pub(crate) clicks_above_impressions_is_outlier: bool,
-    pub(crate) reach_above_impressions_is_outlier: bool,
-    pub(crate) ctr_max: f64,
-    pub(crate) ctr_impressions_min: u32,
-    pub(crate) future_days_max: u16,
 }
 
 /// Which of Facebook's action types count.

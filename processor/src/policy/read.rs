@@ -67,8 +67,7 @@ fn spelled_out(section: &str, key: String) -> String {
 fn resolve(sections: Sections) -> Result<Policy, PolicyError> {
     let Sections { score, facts, quality, facebook, accounts } = sections;
     check_facts(&facts)?;
-    let ctr = quality.ctr_max > 0.0;
-    require_shown(ctr, "quality.ctr_max", quality.ctr_max.to_string(), "it must be above 0")?;
+    let quality = quality.checked()?;
     let score = score.checked()?;
     let version = |score: &ScorePolicy, section: Option<&AccountSection>| {
         let place = section.map(|section| (&section.time_zone, &section.currency));

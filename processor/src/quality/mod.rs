@@ -44,12 +44,14 @@ fn is_unreasonable(figures: &Figures, policy: &QualityPolicy) -> bool {
     let above = |count: Option<i64>| count.is_some_and(|count| count > impressions);
     (policy.clicks_above_impressions_is_outlier && above(clicks))
         || (policy.reach_above_impressions_is_outlier && above(figures.reach))
-        || (impressions >= i64::from(policy.ctr_impressions_min)
+        || (policy.ctr_above_limit_is_outlier
+            && impressions >= i64::from(policy.ctr_impressions_min)
             && clicks.is_some_and(|clicks| share(clicks, impressions) > policy.ctr_max))
 }
 
 fn is_ahead(day: Day, observed_at: TimestampMs, policy: &QualityPolicy) -> bool {
-    i64::from(day.0) > i64::from(observed_at.day_utc().0) + i64::from(policy.future_days_max)
+    policy.day_ahead_is_outlier
+        && i64::from(day.0) > i64::from(observed_at.day_utc().0) + i64::from(policy.future_days_max)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio needs no more than 53 bits")]
