@@ -21,6 +21,6 @@ mod scorer;
 
 pub use normalize::{NormalizeOutput, Normalizer};
 pub use outcome::{Outcome, Rejection};
-pub use policy::{EffectivePolicy, Policy, PolicyError, ScorePolicy};
+pub use policy::{EffectivePolicy, Layer, Policy, PolicyError, ScorePolicy, Setting};
 pub use score::{Score, ScoreDay, ScoreInput, score};
 pub use scorer::{Applied, RestoreError, ScoreOutput, Scorer};

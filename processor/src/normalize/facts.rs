@@ -47,7 +47,7 @@ impl Normalizer {
                 format!("a row of figures from {} needs its source's reading", raw.source.symbol());
             return Err(Rejection::new("READING_MISSING", sentence).into());
         }
-        let policy = std::sync::Arc::clone(&self.policy);
+        let policy = self.policy.account(raw.platform, raw.account_id);
         let row = event::insights_row(raw.payload, &policy.facebook)?;
         match row.period {
             InsightsPeriod::Week { frequency } => {
@@ -148,7 +148,8 @@ impl Normalizer {
         (day, currency, figures): (Day, Option<&'a str>, Figures),
     ) -> Result<Event<'a>, Rejection> {
         self.check_horizon(day, raw.observed_at)?;
-        let flags = quality::doubts(&figures, day, raw.observed_at, &self.policy.quality);
+        let policy = self.policy.account(raw.platform, raw.account_id);
+        let flags = quality::doubts(&figures, day, raw.observed_at, &policy.quality);
         let body =
             EventBody::MetricsObserved(MetricsObserved { source: raw.source, day, batch, currency, figures });
         Ok(Event { observed_at: raw.observed_at, origin: *at, flags, doubts: Vec::new(), body })

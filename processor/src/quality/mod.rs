@@ -67,7 +67,8 @@ mod tests {
 
     fn check(figures: Figures, expected: &[QualityFlag]) {
         let observed_at = Day(20_000).midnight_utc();
-        let flags = doubts(&figures, Day(19_999), observed_at, &Policy::default().quality);
+        let flags =
+            doubts(&figures, Day(19_999), observed_at, &Policy::default().account("facebook", "1").quality);
         assert_eq!(flags, expected, "{figures:?}");
     }
 
@@ -113,7 +114,7 @@ mod tests {
     #[test]
     fn a_day_that_has_not_begun_anywhere_is_an_outlier() {
         let at = Day(20_000).midnight_utc();
-        let flags = |day| doubts(&sound(), Day(day), at, &Policy::default().quality);
+        let flags = |day| doubts(&sound(), Day(day), at, &Policy::default().account("facebook", "1").quality);
         assert_eq!(flags(20_001), []);
         assert_eq!(flags(20_002), [QualityFlag::Outlier]);
     }
