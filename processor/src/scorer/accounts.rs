@@ -197,7 +197,7 @@ impl AccountState {
             failure_at: self.failure.as_ref().map(|(at, _)| *at),
             observed_at: self.object.as_ref().map(|(at, _)| *at),
             hours: self.hours.clone(),
-            firing: firing.symbols(),
+            firing: firing.symbols().collect(),
             origin,
         }
     }

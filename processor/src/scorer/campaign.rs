@@ -149,9 +149,15 @@ impl CampaignState {
     /// Until when [`Self::is_due`] stays false if nothing else happens.
     pub(super) fn due_at(&self, moment: &Moment, at: TimestampMs) -> TimestampMs {
         let policy = &self.core.policy;
-        let limits = [policy.score.metrics_fresh_hours, policy.score.metrics_age_hours_max];
-        let ages = limits.into_iter().chain(alert::age_limits(policy));
-        let crossed = self.core.metrics_at.into_iter().flat_map(|from| ages.clone().map(move |hours| after(from, hours)));
+        let alerts = &policy.alerts;
+        // The score's limits must be exceeded, those of the alerts reached.
+        let limits = [
+            (policy.score.metrics_fresh_hours * HOUR_MS).floor() + 1.0,
+            (policy.score.metrics_age_hours_max * HOUR_MS).floor() + 1.0,
+            (alerts.stale_data.hours * HOUR_MS).ceil(),
+            (alerts.very_stale_data.hours * HOUR_MS).ceil(),
+        ];
+        let crossed = self.core.metrics_at.into_iter().flat_map(|from| limits.map(|ms| later(from, ms)));
         crossed.filter(|crossed| *crossed > at).fold(moment.next_day, TimestampMs::min)
     }
 
@@ -248,10 +254,9 @@ fn hours_between(from: Option<TimestampMs>, to: TimestampMs) -> Option<f64> {
     from.map(|from| to.0.saturating_sub(from.0) as f64 / HOUR_MS)
 }
 
-/// The first moment that is more than so many hours later.
 #[expect(clippy::cast_possible_truncation, reason = "limits are at most a million hours")]
-fn after(from: TimestampMs, hours: f64) -> TimestampMs {
-    TimestampMs(from.0.saturating_add((hours * HOUR_MS).floor() as i64).saturating_add(1))
+fn later(from: TimestampMs, ms: f64) -> TimestampMs {
+    TimestampMs(from.0.saturating_add(ms as i64))
 }
 
 /// From which spend on a day is held against the median of the others.

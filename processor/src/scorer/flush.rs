@@ -173,7 +173,7 @@ impl Scorer {
         let fired = before.map(|before| before.firing).unwrap_or_default();
         let firing = alert::campaign_alerts(&campaign.alert_view(&view, &moment, log_time), fired, policy);
         let mut record = self.score_record(position, &score, (moment, log_time), announced, cause);
-        record.firing = firing.symbols();
+        record.firing = firing.symbols().collect();
         let content = fingerprint(&record, found.as_slice().iter().map(|f| (f.code, f.figure, f.target)));
         if before.is_some_and(|before| before.content == content) {
             return Ok(());
@@ -232,7 +232,8 @@ impl Scorer {
         let [platform, account_id, campaign_id] = campaign.parts();
         let seen = campaign.alert_view(view, moment, log_time);
         for (code, state) in changed(fired, firing) {
-            let described = alert::describe_campaign(code, &seen, state, &campaign.core.policy);
+            let policy = &campaign.core.policy;
+            let Some(described) = alert::describe_campaign(code, &seen, state, policy) else { continue };
             let record = Alert {
                 code: code.symbol(),
                 severity: described.severity,
@@ -240,8 +241,8 @@ impl Scorer {
                 platform,
                 account_id,
                 campaign_id: Some(campaign_id),
-                figure: Some(described.figure),
-                threshold: Some(described.threshold),
+                figure: described.figure,
+                threshold: described.threshold,
                 sentence: &described.sentence,
                 raised_at: log_time,
                 origin: self.origin(cause),
@@ -257,11 +258,11 @@ impl Scorer {
         for (key, account, cause) in self.accounts.touched() {
             let policy = account.policy(&self.policy);
             let view = account.view();
-            let firing = alert::account_alerts(&view, account.firing, &policy);
+            let firing = alert::account_alerts(&view, &policy);
             out.account(key, &account.record(firing, self.origin(cause)))?;
             let [platform, account_id] = account.parts();
             for (code, state) in changed(account.firing, firing) {
-                let described = alert::describe_account(code, &view, state, &policy);
+                let Some(described) = alert::describe_account(code, &view, state, &policy) else { continue };
                 let record = Alert {
                     code: code.symbol(),
                     severity: described.severity,
@@ -269,8 +270,8 @@ impl Scorer {
                     platform,
                     account_id,
                     campaign_id: None,
-                    figure: Some(described.figure),
-                    threshold: Some(described.threshold),
+                    figure: described.figure,
+                    threshold: described.threshold,
                     sentence: &described.sentence,
                     raised_at: log_time,
                     origin: self.origin(cause),
@@ -322,9 +323,8 @@ impl Scorer {
 
 /// What fires now and did not, then what did and does not.
 fn changed(fired: Codes, firing: Codes) -> impl Iterator<Item = (alert::AlertCode, AlertState)> {
-    let began = firing.iter().filter(move |code| !fired.contains(*code)).map(|code| (code, AlertState::Firing));
-    let ended = fired.iter().filter(move |code| !firing.contains(*code));
-    began.chain(ended.map(|code| (code, AlertState::Resolved)))
+    let began = firing.without(fired).iter().map(|code| (code, AlertState::Firing));
+    began.chain(fired.without(firing).iter().map(|code| (code, AlertState::Resolved)))
 }
 
 fn sentences(found: &Findings, currency: Option<&str>) -> Vec<String> {
