@@ -16,6 +16,7 @@ mod leads;
 mod normalize;
 pub mod score;
 mod recommendation;
+mod alert;
 mod scorer;
 
 pub use normalize::{NormalizeOutput, Normalizer};
