@@ -16,6 +16,7 @@ mod leads;
 mod normalize;
 pub mod score;
 mod recommendation;
+#[cfg_attr(not(test), expect(dead_code, reason = "the scorer is about to call it"))]
 mod alert;
 mod scorer;
 

@@ -2,7 +2,7 @@
 
 use schemas::Micros;
 
-use super::sums::Sums;
+use super::sums::{Sums, count};
 use super::{CampaignView, Words, cents, money};
 use crate::policy::BudgetAlert;
 
@@ -41,9 +41,9 @@ fn is_used_up(spend: f64, budget: Option<Micros>, policy: &BudgetAlert) -> bool 
 
 /// A budget of 0 limits nothing that could be used up.
 fn positive(budget: Option<Micros>) -> Option<f64> {
-    budget.map(Micros::major).filter(|budget| *budget > 0.0)
+    budget.map(|budget| count(budget.0)).filter(|budget| *budget > 0.0)
 }
 
 fn lifetime_spend(view: &CampaignView<'_>) -> f64 {
-    view.lifetime_spend.major().max(0.0)
+    count(view.lifetime_spend.0)
 }

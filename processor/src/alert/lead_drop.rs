@@ -1,7 +1,7 @@
 //! `LEAD_DROP`: the last 7 days brought far fewer leads than a week of the 21 before, for about the same money.
 
 use super::sums::Sums;
-use super::{CampaignView, Words, cents, money};
+use super::{CampaignView, Words, money};
 use crate::policy::LeadDropAlert;
 
 /// Weeks of the prior window.
@@ -23,5 +23,5 @@ pub(super) fn words(view: &CampaignView<'_>, sums: &Sums, fires: bool, policy: &
     let sentence = format!(
         "The last 7 days brought {only}{leads} leads for {spend}; a week of the 21 days before brought {week:.1} for {week_spend}."
     );
-    (Some(leads), Some(cents(policy.ratio * week)), sentence)
+    (Some(leads), Some((policy.ratio * week * 100.0).round() / 100.0), sentence)
 }

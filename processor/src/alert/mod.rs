@@ -19,6 +19,7 @@ use schemas::record::{AlertState, QualityHour, Severity};
 use schemas::{Day, Micros, TimestampMs};
 
 pub(crate) use code::{AlertCode, Codes};
+#[cfg_attr(not(test), expect(unused_imports, reason = "the scorer is about to call it"))]
 pub(crate) use stale::age_class;
 
 use crate::policy::EffectivePolicy;
@@ -191,14 +192,18 @@ fn described(severity: Severity, (figure, threshold, sentence): Words) -> Descri
     Description { severity, figure, threshold, sentence }
 }
 
-/// An amount in major units as people read it.
-fn money(amount: f64, currency: Option<&str>) -> String {
+/// Micros of a major unit.
+const MICROS: f64 = 1e6;
+
+/// Micros as people read them: in major units.
+fn money(micros: f64, currency: Option<&str>) -> String {
+    let amount = cents(micros);
     currency.map_or_else(|| format!("{amount:.2}"), |code| format!("{amount:.2} {code}"))
 }
 
-/// Rounded to 2 decimals, half away from zero.
-fn cents(amount: f64) -> f64 {
-    (amount * 100.0).round() / 100.0
+/// Micros in major units, rounded to 2 decimals, half away from zero.
+fn cents(micros: f64) -> f64 {
+    (micros / 10_000.0).round() / 100.0
 }
 
 /// A count with its noun: `1 hour`, `24 hours`.

@@ -1,7 +1,7 @@
 //! `SPEND_SPIKE` and `COST_PER_LEAD_SPIKE`: yesterday, the last full day, against the 7 days before it.
 
 use super::sums::{Sums, Total};
-use super::{CampaignView, Words, cents, money};
+use super::{CampaignView, MICROS, Words, cents, money};
 use crate::policy::SpikeAlert;
 
 /// Days of the mean.
@@ -61,7 +61,7 @@ fn can_be_judged(sums: &Sums, policy: &SpikeAlert, target: f64) -> bool {
     sums.before_active >= policy.active_days_min
         && sums.before.spend > 0.0
         && sums.yesterday.spend > 0.0
-        && sums.yesterday.spend >= policy.spend_targets_min * target
+        && sums.yesterday.spend >= policy.spend_targets_min * target * MICROS
 }
 
 /// Without a lead the whole spend is the cost so far.

@@ -23,7 +23,8 @@ const PLACE: [usize; AGES] = {
     place
 };
 
-/// Sums over the days of a campaign. Money in major units; nothing below 0.
+/// Sums over the days of a campaign, nothing below 0. Money in micros, whose whole numbers keep a product such as
+/// share times budget from missing its threshold by a rounding.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sums {
     pub(super) spend_today: f64,
@@ -61,10 +62,10 @@ impl Sums {
         }
         let total = |places: &[usize]| {
             let sum = |of: &[i64; 6]| places.iter().fold(0_i64, |sum, &at| sum.saturating_add(of[at]));
-            Total { spend: major(sum(&spend)), leads: count(sum(&leads)) }
+            Total { spend: count(sum(&spend)), leads: count(sum(&leads)) }
         };
         Self {
-            spend_today: major(spend[0]),
+            spend_today: count(spend[0]),
             yesterday: total(&[1]),
             before: total(&[2, 3]),
             before_active: active[2].saturating_add(active[3]),
@@ -75,11 +76,8 @@ impl Sums {
     }
 }
 
-fn major(micros: i64) -> f64 {
-    schemas::Micros(micros).major().max(0.0)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts above 2^53 are rejected long before")]
+/// A count or micros as a number to reckon with, not below 0.
+#[expect(clippy::cast_precision_loss, reason = "figures above 2^53 are rejected long before")]
 pub(super) fn count(value: i64) -> f64 {
     value.max(0) as f64
 }
