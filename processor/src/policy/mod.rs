@@ -24,7 +24,9 @@ use schemas::AccountKey;
 use schemas::record::Source;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub(crate) use alerts::AlertPolicy;
+pub(crate) use alerts::{
+    AlertPolicy, BudgetAlert, LeadDropAlert, QualityAlert, SpikeAlert, StaleAlert, UnusedAlert,
+};
 pub use explain::{Layer, Setting};
 pub(crate) use quality::QualityPolicy;
 pub use score::ScorePolicy;

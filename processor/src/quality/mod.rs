@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn a_day_that_has_not_begun_anywhere_is_doubted() {
-        let policy = &Policy::default().account("facebook", "1").quality;
-        let of = |day| doubts(&Row { day, ..row(&sound()) }, &policy);
+        let policy = Policy::default().account("facebook", "1");
+        let of = |day| doubts(&Row { day, ..row(&sound()) }, &policy.quality);
         assert_eq!(of(Day(20_001)), []);
         assert_eq!(of(Day(20_002)), [DayAhead]);
         assert_eq!(of(Day(i32::MAX)), [DayAhead]);
@@ -152,9 +152,9 @@ mod tests {
 
     #[test]
     fn a_row_in_a_currency_unlike_its_accounts_is_doubted_and_one_without_any_is_not() {
-        let policy = &Policy::default().account("facebook", "1").quality;
+        let policy = Policy::default().account("facebook", "1");
         let of = |currency, account_currency| {
-            doubts(&Row { currency, account_currency, ..row(&sound()) }, &policy)
+            doubts(&Row { currency, account_currency, ..row(&sound()) }, &policy.quality)
         };
         assert_eq!(of(Some("EUR"), Some("USD")), [CurrencyUnlikeAccount]);
         assert_eq!(of(Some("USD"), Some("USD")), []);
