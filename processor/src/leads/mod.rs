@@ -15,7 +15,7 @@ use schemas::record::{Contribution, Lead, LeadReading, LeadStage, Origin};
 use schemas::{Micros, TimestampMs};
 
 use crate::calendar::day_in;
-use crate::{AccountPolicy, Policy};
+use crate::{EffectivePolicy, Policy};
 
 /// What is known of a lead.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -126,7 +126,7 @@ impl LeadState {
         })
     }
 
-    fn is_in_other_currency(&self, in_force: &AccountPolicy) -> bool {
+    fn is_in_other_currency(&self, in_force: &EffectivePolicy) -> bool {
         let told = self.told.as_ref().and_then(|told| told.currency.as_deref());
         let account = in_force.currency.as_deref().or(told);
         self.currency.as_deref().zip(account).is_some_and(|(amount, account)| amount != account)

@@ -9,7 +9,7 @@ use schemas::record::{AccountObserved, EventBody, Origin, RawEvent};
 use super::{NormalizeOutput, Normalizer, Refusal, fact};
 use crate::event::{self, AccountReport};
 use crate::outcome::quoted;
-use crate::{AccountPolicy, Outcome, Rejection};
+use crate::{EffectivePolicy, Outcome, Rejection};
 
 impl Normalizer {
     pub(super) fn account<O: NormalizeOutput>(
@@ -65,7 +65,7 @@ impl Normalizer {
 
 /// The account's currency: the policy's word, else what the record tells, which must then be one.
 pub(super) fn currency<'a>(
-    in_force: &'a AccountPolicy,
+    in_force: &'a EffectivePolicy,
     told: Option<&'a str>,
 ) -> Result<Option<&'a str>, Rejection> {
     match &in_force.currency {
@@ -75,7 +75,7 @@ pub(super) fn currency<'a>(
 }
 
 /// The account's time zone, likewise.
-pub(super) fn time_zone(in_force: &AccountPolicy, told: Option<&str>) -> Result<Option<Tz>, Rejection> {
+pub(super) fn time_zone(in_force: &EffectivePolicy, told: Option<&str>) -> Result<Option<Tz>, Rejection> {
     match in_force.time_zone {
         Some(zone) => Ok(Some(zone)),
         None => told.map(event::time_zone).transpose(),

@@ -1,7 +1,5 @@
 //! Figures, campaigns and fatigue signals: read, judged, and passed on as facts about their campaign.
 
-use std::sync::Arc;
-
 use chrono_tz::Tz;
 use schemas::record::{
     BatchRow, CampaignObserved, Doubt, Event, EventBody, FatigueSignal, Figures, MetricsObserved,
@@ -13,7 +11,7 @@ use super::account::{currency, time_zone};
 use super::{NormalizeOutput, Normalizer, Refusal, fact, flagged};
 use crate::event::{self, COUNT_MAX, InsightsPeriod, MONEY_MAX, TEXT_BYTES_MAX};
 use crate::outcome::quoted;
-use crate::{AccountPolicy, Outcome, Rejection, calendar, quality};
+use crate::{EffectivePolicy, Outcome, Rejection, calendar, quality};
 
 /// The figures of a day as a row tells them.
 #[derive(Clone, Copy)]
@@ -31,8 +29,7 @@ impl Normalizer {
         at: &Origin<'_>,
         out: &mut O,
     ) -> Result<Outcome, Refusal<O::Error>> {
-        let policy = Arc::clone(&self.policy);
-        let in_force = policy.account(raw.platform, raw.account_id);
+        let in_force = self.policy.account(raw.platform, raw.account_id);
         if let Some(Reading::MetricsReading(reading)) = &raw.reading {
             return self.metrics_reading(raw, reading, &in_force, at, out);
         }
@@ -41,7 +38,7 @@ impl Normalizer {
                 format!("a row of figures from {} needs its source's reading", raw.source.symbol());
             return Err(Rejection::new("READING_MISSING", sentence).into());
         }
-        let row = event::insights_row(raw.payload, &policy.facebook)?;
+        let row = event::insights_row(raw.payload, &in_force.facebook)?;
         match row.period {
             InsightsPeriod::Week { last, frequency } => {
                 self.check_horizon(last, raw.observed_at)?;
@@ -63,7 +60,7 @@ impl Normalizer {
         &mut self,
         raw: &RawEvent<'_>,
         reading: &MetricsReading<'_>,
-        in_force: &AccountPolicy,
+        in_force: &EffectivePolicy,
         at: &Origin<'_>,
         out: &mut O,
     ) -> Result<Outcome, Refusal<O::Error>> {
@@ -147,7 +144,7 @@ impl Normalizer {
         &self,
         raw: &RawEvent<'a>,
         row: DayRow<'a>,
-        in_force: &'a AccountPolicy,
+        in_force: &'a EffectivePolicy,
         at: &Origin<'a>,
     ) -> Result<Event<'a>, Rejection> {
         let batch = self.batch(raw)?;
@@ -161,7 +158,7 @@ impl Normalizer {
             currency: row_currency,
             account_currency,
         };
-        let doubts = quality::doubts(&judged, &self.policy.quality);
+        let doubts = quality::doubts(&judged, &in_force.quality);
         let currency = row_currency.or(account_currency);
         let observed = MetricsObserved { source: raw.source, day, batch, currency, figures };
         Ok(fact(raw, at, doubts, EventBody::MetricsObserved(observed)))

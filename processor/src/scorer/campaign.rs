@@ -8,7 +8,7 @@ use schemas::{CampaignKey, Day, Micros, TimestampMs};
 
 use super::day::DayState;
 use crate::calendar::day_in;
-use crate::policy::{AccountPolicy, Policy};
+use crate::policy::{EffectivePolicy, Policy};
 use crate::score::{Score, Window, score_window};
 
 /// A campaign. The parts of its key are kept unescaped behind one pointer.
@@ -16,7 +16,7 @@ use crate::score::{Score, Window, score_window};
 pub(super) struct CampaignState {
     pub(super) key: Box<str>,
     parts: Box<[Box<str>; 3]>,
-    pub(super) account: Arc<AccountPolicy>,
+    pub(super) account: Arc<EffectivePolicy>,
     pub(super) core: Core,
     /// In the order of days, each once.
     pub(super) days: Vec<DayState>,
@@ -130,7 +130,7 @@ impl CampaignState {
         let mut window = Window::default();
         let from = self.days.partition_point(|day| i64::from(day.day.0) < i64::from(as_of.0) - 30);
         for day in self.days[from..].iter().take_while(|day| day.day < as_of) {
-            window.add(as_of, &day.score_day(&policy.facts, policy.quality.count_outliers));
+            window.add(as_of, &day.score_day(&policy.facts, self.account.quality.count_outliers));
         }
         let profile = &self.core.profile;
         let fatigued = profile.fatigue.is_some_and(|(at, level)| {
@@ -252,7 +252,7 @@ fn put_text(standing: &mut Option<Box<str>>, seen: Option<&str>, order: std::cmp
 pub(super) fn staleness(
     log_time: TimestampMs,
     metrics_at: Option<TimestampMs>,
-    account: &AccountPolicy,
+    account: &EffectivePolicy,
 ) -> Staleness {
     match hours_between(metrics_at, log_time) {
         Some(hours) if hours > account.score.metrics_age_hours_max => Staleness::Old,
