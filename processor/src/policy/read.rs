@@ -22,7 +22,7 @@ use super::{
 /// Hex digits of a version: enough to tell policies apart, short enough to read aloud.
 const VERSION_HEX_DIGITS: usize = 12;
 /// Combinations of account and pattern: loading resolves them all.
-const COMBINATIONS_MAX: usize = 100_000;
+const COMBINATIONS_MAX: usize = 10_000;
 
 /// The sections of default.toml, which names everything.
 #[derive(Clone, Deserialize)]
@@ -84,7 +84,7 @@ pub(super) fn policy(given: Table) -> Result<Policy, PolicyError> {
         combinations <= COMBINATIONS_MAX,
         "accounts and campaigns",
         format!("{combinations} combinations of account and pattern"),
-        "at most 100000 are resolved",
+        "at most 10000 are resolved",
     )?;
     let patterns = (1..).zip(given.campaigns).map(|(at, table)| pattern(at, table));
     let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
