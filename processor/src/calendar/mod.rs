@@ -80,7 +80,9 @@ mod tests {
 
     #[test]
     fn no_day_ends_before_the_moment_told_for_it_and_none_long_after() {
-        for zone in [Tz::UTC, Tz::America__New_York, Tz::Pacific__Apia, Tz::Asia__Kolkata, Tz::Pacific__Chatham] {
+        for zone in
+            [Tz::UTC, Tz::America__New_York, Tz::Pacific__Apia, Tz::Asia__Kolkata, Tz::Pacific__Chatham]
+        {
             for hour in (0..24 * 800).step_by(5) {
                 let moment = TimestampMs(Day(15_200).midnight_utc().0 + hour * HOUR_MS + 1_234);
                 let (today, end) = (day_in(zone, moment), next_day(zone, moment));
