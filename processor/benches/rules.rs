@@ -4,10 +4,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use divan::{Bencher, black_box};
-use processor::score::{ScoreDay, ScoreInput, findings, score};
+use processor::score::{DoubtfulDays, ScoreDay, ScoreInput, findings, score};
 use processor::{Policy, ScoreOutput, Scorer};
 use schemas::record::{
-    Alert, BatchRow, Campaign, CampaignDay, CampaignScore, Contribution, Event, EventBody, Figures,
+    Account, Alert, BatchRow, Campaign, CampaignDay, CampaignScore, Contribution, Event, EventBody, Figures,
     LeadChanged, MetricsObserved, Origin, Recommendation, Source, Watermark,
 };
 use schemas::{Day, Micros, TimestampMs};
@@ -44,6 +44,14 @@ impl ScoreOutput for Nowhere {
         Ok(())
     }
     fn recommendation(&mut self, _: &str, record: &Recommendation<'_>) -> Result<(), Infallible> {
+        black_box(record);
+        Ok(())
+    }
+    fn day_forgotten(&mut self, key: &str) -> Result<(), Infallible> {
+        black_box(key);
+        Ok(())
+    }
+    fn account(&mut self, _: &str, record: &Account<'_>) -> Result<(), Infallible> {
         black_box(record);
         Ok(())
     }
@@ -197,5 +205,5 @@ fn find_the_reasons(bencher: Bencher<'_, '_>) {
         metrics_age_hours: Some(30.0),
     };
     let scored = score(&input, &policy.score);
-    bencher.bench_local(|| findings(black_box(&scored), &policy.score));
+    bencher.bench_local(|| findings(black_box(&scored), &DoubtfulDays::default(), &policy.score));
 }

@@ -16,11 +16,12 @@ mod leads;
 mod normalize;
 pub mod score;
 mod recommendation;
+mod alert;
 mod scorer;
 
 pub use normalize::{NormalizeOutput, Normalizer};
 pub use outcome::{Outcome, Rejection};
-pub use policy::{AccountPolicy, Policy, PolicyError, ScorePolicy};
+pub use policy::{EffectivePolicy, Layer, Policy, PolicyError, ScorePolicy, Setting};
 pub use recommendation::band_edges;
 pub use score::{Score, ScoreDay, ScoreInput, WindowInput, score};
 pub use scorer::{Applied, RestoreError, ScoreBasis, ScoreOutput, Scorer};

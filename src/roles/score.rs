@@ -1,7 +1,7 @@
 //! score: facts become days, scores and recommendations.
 //!
-//! events → decode → rules (state: campaigns and their days) → campaigns, campaign-days, scores, recommendations,
-//! alerts, watermarks. A campaign touched many times in a transaction is scored once, before the commit.
+//! events → decode → rules (state: campaigns and their days, accounts) → accounts, campaigns, campaign-days, scores,
+//! recommendations, alerts, watermarks. A campaign touched many times in a transaction is scored once, before the commit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use kafka::{ConsumedRecord, Outputs, Placement, Stage, StageError};
 use processor::{Outcome, Policy, ScoreOutput, Scorer};
 use schemas::record::{
-    Alert, Campaign, CampaignDay, CampaignScore, Event, Origin, Recommendation, Watermark,
+    Account, Alert, Campaign, CampaignDay, CampaignScore, Event, Origin, Recommendation, Watermark,
 };
 use schemas::{Decoder, Topic};
 
@@ -20,7 +20,8 @@ use crate::metrics;
 use crate::topics::TopicNames;
 
 const NAME: &str = "score";
-const CHANGELOGS: [Topic; 4] = [Topic::Campaigns, Topic::CampaignDays, Topic::Scores, Topic::Watermarks];
+const CHANGELOGS: [Topic; 5] =
+    [Topic::Accounts, Topic::Campaigns, Topic::CampaignDays, Topic::Scores, Topic::Watermarks];
 
 pub async fn run(context: &Context) -> anyhow::Result<()> {
     let made_from = context.clone();
@@ -38,6 +39,7 @@ struct Score {
 }
 
 struct Writers {
+    accounts: Writer,
     campaigns: Writer,
     days: Writer,
     scores: Writer,
@@ -54,6 +56,7 @@ impl Score {
             decoder: context.schemas.decoder(),
             partitions: BTreeMap::new(),
             writers: Writers {
+                accounts: Writer::new(context, Topic::Accounts),
                 campaigns: Writer::new(context, Topic::Campaigns),
                 days: Writer::new(context, Topic::CampaignDays),
                 scores: Writer::new(context, Topic::Scores),
@@ -84,6 +87,7 @@ impl Stage for Score {
             }};
         }
         match self.topics.topic(record.topic) {
+            Some(Topic::Accounts) => restore!(restore_account, Account<'_>),
             Some(Topic::Campaigns) => restore!(restore_campaign, Campaign<'_>),
             Some(Topic::CampaignDays) => restore!(restore_day, CampaignDay<'_>),
             Some(Topic::Scores) => restore!(restore_score, CampaignScore<'_>),
@@ -170,7 +174,12 @@ macro_rules! write_to {
 
 impl ScoreOutput for Output<'_, '_> {
     type Error = StageError;
+    fn day_forgotten(&mut self, key: &str) -> Result<(), StageError> {
+        self.writers.days.forget(self.out, Placement::Explicit(self.partition), key.as_bytes())
+    }
+
     write_to! {
+        account: Account => accounts;
         campaign: Campaign => campaigns;
         day: CampaignDay => days;
         score: CampaignScore => scores;

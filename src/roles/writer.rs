@@ -37,6 +37,16 @@ impl Writer {
         self.encoder.encode(value, &mut self.buffer).map_err(StageError::failed)?;
         out.send(&Record { placement, ..Record::new(&self.topic, key, Some(&self.buffer)) })
     }
+
+    /// Writes a tombstone.
+    pub fn forget(
+        &mut self,
+        out: &mut Outputs<'_>,
+        placement: Placement,
+        key: &[u8],
+    ) -> Result<(), StageError> {
+        out.send(&Record { placement, ..Record::new(&self.topic, Some(key), None) })
+    }
 }
 
 /// What is known of a record that cannot be used.

@@ -4,11 +4,35 @@ use chrono::{DateTime, Offset as _, TimeZone as _};
 use chrono_tz::Tz;
 use schemas::{Day, TimestampMs};
 
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
 /// The day of a moment in a time zone; in UTC for moments that no calendar has.
 pub(crate) fn day_in(zone: Tz, moment: TimestampMs) -> Day {
-    let Some(utc) = DateTime::from_timestamp_millis(moment.0) else { return moment.day_utc() };
-    let offset = zone.offset_from_utc_datetime(&utc.naive_utc()).fix().local_minus_utc();
-    TimestampMs(moment.0 + i64::from(offset) * 1_000).day_utc()
+    local(zone, moment).0
+}
+
+/// The day and the hour, 0 to 23, of a moment in a time zone.
+pub(crate) fn local(zone: Tz, moment: TimestampMs) -> (Day, u8) {
+    let local = moment.0.saturating_add(offset_ms(zone, moment));
+    let hour = u8::try_from(local.rem_euclid(DAY_MS) / HOUR_MS).unwrap_or(0);
+    (TimestampMs(local).day_utc(), hour)
+}
+
+/// A moment before which the day in a time zone does not end, at most some hours before its end.
+pub(crate) fn next_day(zone: Tz, moment: TimestampMs) -> TimestampMs {
+    let offset = offset_ms(zone, moment);
+    let local = moment.0.saturating_add(offset);
+    let midnight = TimestampMs(moment.0.saturating_add(DAY_MS - local.rem_euclid(DAY_MS)));
+    // Clocks that are put forward until then bring midnight nearer.
+    let forward = offset_ms(zone, midnight) - offset;
+    TimestampMs(midnight.0 - forward.max(0)).max(TimestampMs(moment.0.saturating_add(1)))
+}
+
+fn offset_ms(zone: Tz, moment: TimestampMs) -> i64 {
+    DateTime::from_timestamp_millis(moment.0).map_or(0, |utc| {
+        i64::from(zone.offset_from_utc_datetime(&utc.naive_utc()).fix().local_minus_utc()) * 1_000
+    })
 }
 
 /// The same day of the month so many months earlier, or the last day of that month if it is shorter.
@@ -34,6 +58,7 @@ pub(crate) fn parse_moment(text: &str) -> Option<TimestampMs> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn day(text: &str) -> Day {
         Day::parse(text).unwrap()
@@ -54,6 +79,21 @@ mod tests {
     }
 
     #[test]
+    fn no_day_ends_before_the_moment_told_for_it_and_none_long_after() {
+        for zone in
+            [Tz::UTC, Tz::America__New_York, Tz::Pacific__Apia, Tz::Asia__Kolkata, Tz::Pacific__Chatham]
+        {
+            for hour in (0..24 * 800).step_by(5) {
+                let moment = TimestampMs(Day(15_200).midnight_utc().0 + hour * HOUR_MS + 1_234);
+                let (today, end) = (day_in(zone, moment), next_day(zone, moment));
+                assert!(end > moment);
+                assert_eq!(day_in(zone, TimestampMs(end.0 - 1)), today, "{zone} {moment}");
+                assert!(day_in(zone, TimestampMs(end.0 + 25 * HOUR_MS)) > today, "{zone} {moment}");
+            }
+        }
+    }
+
+    #[test]
     fn months_back_end_with_the_month() {
         assert_eq!(months_before(day("2026-11-22"), 37), day("2023-10-22"));
         assert_eq!(months_before(day("2028-03-31"), 1), day("2028-02-29"));
@@ -68,5 +108,29 @@ mod tests {
         assert_eq!(parse_moment("2026-03-12T22:02:47Z"), moment);
         assert_eq!(parse_moment("2026-03-12T15:02:47"), None);
         assert_eq!(parse_moment("1773352967"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_day_of_a_zone_lies_within_one_of_utc_and_falls_back_by_one_at_most(
+            moment in -4_000_000_000_000..8_000_000_000_000_i64, later in 0..200_000_000_i64, zone in 0..chrono_tz::TZ_VARIANTS.len()
+        ) {
+            let zone = chrono_tz::TZ_VARIANTS[zone];
+            let (first, second) = (TimestampMs(moment), TimestampMs(moment + later));
+            let of = |moment| day_in(zone, moment);
+            // Newfoundland set its clocks back at one minute past midnight, into the day before.
+            prop_assert!(of(second).0 + 1 >= of(first).0, "{zone} {first} {second}");
+            prop_assert!(of(first).0.abs_diff(first.day_utc().0) <= 1, "{zone} {first}");
+        }
+
+        #[test]
+        fn months_back_never_skip_a_month_nor_leave_its_day_without_need(day in 366 * 10..2_900_000_i32, months in 0..200_u16) {
+            let (day, back) = (Day(day), months_before(Day(day), months));
+            let ((year, month, of_month), (back_year, back_month, back_of_month)) = (day.ymd(), back.ymd());
+            let count = |year: i32, month: u32| year * 12 + i32::try_from(month).unwrap();
+            prop_assert_eq!(count(year, month) - count(back_year, back_month), i32::from(months));
+            let ends = Day(back.0 + 1).ymd().2 == 1;
+            prop_assert!(back_of_month == of_month || (ends && back_of_month < of_month), "{day} {back}");
+        }
     }
 }

@@ -18,7 +18,7 @@ pub mod levers;
 use schemas::record::{Action, Guard, Parts, WindowTotals};
 use schemas::{Day, Micros};
 
-pub use reasons::{Finding, Findings, findings};
+pub use reasons::{DoubtfulDays, Finding, Findings, findings};
 pub(crate) use window::Window;
 pub use window_input::WindowInput;
 

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use processor::{Applied, Outcome, Policy, ScoreOutput, Scorer};
 use schemas::record::{
-    Action, Alert, Campaign, CampaignDay, CampaignScore, Event, Origin, Recommendation, Watermark,
+    Account, Action, Alert, Campaign, CampaignDay, CampaignScore, Event, Origin, Recommendation, Watermark,
 };
 use schemas::{Day, TimestampMs};
 
-/// The rules of one policy over all partitions.
+/// The rules of one policy.
 pub struct Side {
     policy: Arc<Policy>,
-    partitions: BTreeMap<i32, Scorer>,
+    /// The partition that is being read.
+    state: Option<(i32, Scorer)>,
     said: Said,
     /// Events by outcome.
     pub outcomes: [u64; Outcome::ALL.len()],
@@ -54,23 +55,28 @@ pub struct Announced {
 
 impl Side {
     pub fn new(policy: Arc<Policy>) -> Self {
-        Self { policy, partitions: BTreeMap::new(), said: Said::default(), outcomes: Default::default() }
+        Self { policy, state: None, said: Said::default(), outcomes: Default::default() }
     }
 
     /// Takes an event.
     pub fn apply(&mut self, key: Option<&str>, event: &Event<'_>, at: &Origin<'_>) {
         let policy = &self.policy;
-        let new = || Scorer::new(Arc::clone(policy), at.partition);
-        let state = self.partitions.entry(at.partition).or_insert_with(new);
+        let new = || (at.partition, Scorer::new(Arc::clone(policy), at.partition));
+        let (_, state) = self.state.get_or_insert_with(new);
         let Applied { outcome, .. } = state.apply(key, event, at);
         self.outcomes[outcome as usize] += 1;
     }
 
     /// Ends a transaction of a partition.
     pub fn flush(&mut self, partition: i32) {
-        let Some(state) = self.partitions.get_mut(&partition) else { return };
+        let Some((_, state)) = self.state.as_mut().filter(|(own, _)| *own == partition) else { return };
         let Ok(()) = state.flush(&mut self.said);
         state.commit();
+    }
+
+    /// Drops the state of a partition; what was said of its campaigns stays.
+    pub fn forget(&mut self, partition: i32) {
+        self.state.take_if(|(own, _)| *own == partition);
     }
 
     /// What was said, by campaign key.
@@ -120,6 +126,14 @@ impl ScoreOutput for Said {
     }
 
     fn day(&mut self, _: &str, _: &CampaignDay<'_>) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn day_forgotten(&mut self, _: &str) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn account(&mut self, _: &str, _: &Account<'_>) -> Result<(), Infallible> {
         Ok(())
     }
 

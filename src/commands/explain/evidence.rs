@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use processor::ScoreOutput;
 use schemas::record::{
-    Alert, Campaign, CampaignDay, CampaignScore, Contribution, Lead, Recommendation, Watermark,
+    Account, Alert, Campaign, CampaignDay, CampaignScore, Contribution, Lead, Recommendation, Watermark,
 };
 use schemas::{CampaignKey, CodecError, Day, DayKey, Decoder, Encoder, Schemas, TimestampMs, Topic};
 use serde::Serialize;
@@ -202,6 +202,17 @@ impl ScoreOutput for Collector {
             let value = self.bytes(1, record)?;
             self.evidence.days.insert(record.day, value);
         }
+        Ok(())
+    }
+
+    fn day_forgotten(&mut self, key: &str) -> Result<(), CodecError> {
+        if let Some(parts) = DayKey::split(key).filter(|parts| parts.campaign_key == self.key) {
+            self.evidence.days.remove(&parts.day);
+        }
+        Ok(())
+    }
+
+    fn account(&mut self, _: &str, _: &Account<'_>) -> Result<(), CodecError> {
         Ok(())
     }
 
