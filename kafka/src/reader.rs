@@ -66,6 +66,8 @@ pub struct TopicReader {
     spans: Vec<PartitionSpan>,
     /// Partitions not yet read to their end, with that end.
     open: BTreeMap<i32, i64>,
+    /// Partitions to be fetched after the present ones, the next one last.
+    waiting: Vec<PartitionSpan>,
     stall_timeout: Duration,
 }
 
@@ -84,36 +86,79 @@ impl TopicReader {
     /// # Errors
     /// [`KafkaError::TopicMissing`], [`KafkaError::Unreachable`], [`KafkaError::OffsetsLost`] when `from` lies before the oldest record.
     pub fn open(settings: &KafkaSettings, group: &str, range: &ReadRange) -> Result<Self, KafkaError> {
+        let mut reader = Self::prepared(settings, group, range)?;
+        reader.fetch(|_| true)?;
+        Ok(reader)
+    }
+
+    /// The same, but reads one partition after the other, in their order, so that the caller needs the state of one only.
+    ///
+    /// # Errors
+    /// As [`TopicReader::open`].
+    pub fn open_in_turn(
+        settings: &KafkaSettings,
+        group: &str,
+        range: &ReadRange,
+    ) -> Result<Self, KafkaError> {
+        let mut reader = Self::prepared(settings, group, range)?;
+        reader.fetch(|fetched| fetched == 0)?;
+        Ok(reader)
+    }
+
+    fn prepared(settings: &KafkaSettings, group: &str, range: &ReadRange) -> Result<Self, KafkaError> {
         let asking = inspector(settings, range.isolation)?;
         let mut wanted = partitions_of(&asking, settings, std::slice::from_ref(&range.topic))?;
         wanted.retain(|partition| {
             range.partitions.as_ref().is_none_or(|numbers| numbers.contains(&partition.partition))
         });
         let kept = watermarks(&asking, settings, &wanted)?;
-        let mut assignment = TopicPartitionList::new();
-        let mut open = BTreeMap::new();
         let mut spans = Vec::with_capacity(wanted.len());
-        for (partition, (low, end)) in wanted.into_iter().zip(kept) {
+        for (partition, (oldest, end)) in wanted.into_iter().zip(kept) {
             let number = partition.partition;
-            let from = range.from.get(&number).copied().unwrap_or(low);
+            let from = range.from.get(&number).copied().unwrap_or(oldest);
             let until = range.until.get(&number).copied().unwrap_or(end).min(end);
-            if from < low {
-                return Err(lost(group, &partition, from, low));
+            if from < oldest {
+                return Err(lost(group, &partition, from, oldest));
             }
-            spans.push(PartitionSpan { partition: number, oldest: low, from, until: until.max(from) });
-            if from < until {
-                assignment
-                    .add_partition_offset(&partition.topic, number, Offset::Offset(from))
-                    .map_err(KafkaError::client("assigning"))?;
-                open.insert(number, until);
-            }
+            spans.push(PartitionSpan { partition: number, oldest, from, until: until.max(from) });
         }
         let config = settings.assigned_consumer(group, range.isolation, 16 << 20)?;
         let client = BaseConsumer::from_config_and_context(&config, QuietContext)
             .map_err(KafkaError::client("consumer"))?;
-        client.assign(&assignment).map_err(KafkaError::client("assigning"))?;
-        let stall_timeout = settings.request_timeout * 3;
-        Ok(Self { client, topic: range.topic.clone(), spans, open, stall_timeout })
+        Ok(Self {
+            client,
+            topic: range.topic.clone(),
+            open: spans.iter().map(|span| (span.partition, span.until)).collect(),
+            waiting: spans.iter().copied().rev().collect(),
+            spans,
+            stall_timeout: settings.request_timeout * 3,
+        })
+    }
+
+    /// Fetches from here on the next of the waiting partitions, as many as `more` wants when so many are fetched.
+    /// Partitions that have nothing are done.
+    fn fetch(&mut self, more: impl Fn(usize) -> bool) -> Result<(), KafkaError> {
+        let mut assignment = TopicPartitionList::new();
+        while more(assignment.count()) {
+            let Some(span) = self.waiting.pop() else { break };
+            if span.from == span.until {
+                self.open.remove(&span.partition);
+                continue;
+            }
+            assignment
+                .add_partition_offset(&self.topic, span.partition, Offset::Offset(span.from))
+                .map_err(KafkaError::client("assigning"))?;
+        }
+        self.client.assign(&assignment).map_err(KafkaError::client("assigning"))
+    }
+
+    /// A partition has been read to its end.
+    fn finish(&mut self, partition: i32) -> Result<(), KafkaError> {
+        // Partitions wait only where they are read in turn, so nothing else is being fetched.
+        if self.open.remove(&partition).is_some() && !self.waiting.is_empty() {
+            self.fetch(|fetched| fetched == 0)?;
+        }
+        Ok(())
     }
 
     /// What is read of each partition, by partition number; their lengths are what a progress bar counts to.
@@ -144,12 +189,15 @@ impl TopicReader {
                             until
                         }
                     };
-                    if record.offset + 1 >= until {
-                        self.open.remove(&record.partition);
-                        run = None;
-                    }
-                    if record.offset < until && !visit(record) {
+                    let (partition, ends) = (record.partition, record.offset + 1 >= until);
+                    let goes_on = record.offset >= until || visit(record);
+                    drop(message);
+                    if !goes_on {
                         self.open.clear();
+                        self.waiting.clear();
+                    } else if ends {
+                        run = None;
+                        self.finish(partition)?;
                     }
                     continue;
                 }
@@ -157,7 +205,7 @@ impl TopicReader {
                 Some(Err(ClientError::PartitionEOF(partition))) => {
                     idle_since = None;
                     run = None;
-                    self.open.remove(&partition);
+                    self.finish(partition)?;
                     continue;
                 }
                 Some(Err(error)) if error.is_transient() => {}

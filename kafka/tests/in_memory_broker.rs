@@ -220,3 +220,29 @@ fn headers_and_tombstones_pass_unchanged() {
     reader.for_each(visit).unwrap();
     assert_eq!(seen, 1);
 }
+
+#[test]
+fn a_read_in_turn_gives_one_partition_after_the_other_and_every_record_once() {
+    let (_broker, settings, pipeline) = broker(3);
+    let producer = Producer::new(&settings, "producer").unwrap();
+    // The second partition stays empty.
+    for number in 0..400_u32 {
+        let value = number.to_be_bytes();
+        let record = Record::new(&pipeline.input, None, Some(&value));
+        let partition = if number % 2 == 0 { 0 } else { 2 };
+        block_on(producer.send(record.to_partition(partition))).unwrap();
+    }
+    let range = kafka::ReadRange { isolation: Isolation::ReadUncommitted, ..kafka::ReadRange::whole("in") };
+    let mut reader = kafka::TopicReader::open_in_turn(&settings, "reader", &range).unwrap();
+    let lengths: Vec<i64> = reader.spans().iter().map(|span| span.until - span.from).collect();
+    assert_eq!(lengths, [200, 0, 200]);
+    let mut seen = Vec::new();
+    reader
+        .for_each(|record| {
+            seen.push((record.partition, record.offset));
+            true
+        })
+        .unwrap();
+    let expected: Vec<(i32, i64)> = [0, 2].into_iter().flat_map(|p| (0..200).map(move |o| (p, o))).collect();
+    assert_eq!(seen, expected);
+}

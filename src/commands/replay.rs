@@ -37,6 +37,8 @@ pub trait Player {
     fn event(&mut self, key: Option<&str>, event: &Event<'_>, at: &Origin<'_>) -> bool;
     /// A transaction of the partition ends here.
     fn boundary(&mut self, partition: i32);
+    /// Nothing more comes of the partition, whose last transaction has ended. Partitions come one after the other.
+    fn ended(&mut self, partition: i32);
 }
 
 /// Where the log is.
@@ -86,15 +88,14 @@ impl Log {
 
     /// Replays `events`, or some partitions of it. Blocks.
     pub fn replay(&self, partitions: Option<Vec<i32>>, player: &mut impl Player) -> anyhow::Result<Replayed> {
-        let mut reader = self.open(Topic::Events, partitions)?;
+        let range = ReadRange { partitions, ..ReadRange::whole(&self.names.name(Topic::Events)) };
+        let mut reader = TopicReader::open_in_turn(&self.kafka, &self.group, &range)?;
         let mut reading = Reading::new(self.schemas.decoder(), reader.spans());
         reader.for_each(|record| reading.take(&record, player))?;
         if let Some(error) = reading.failure {
             return Err(error.into());
         }
-        for partition in reading.boundaries.keys() {
-            player.boundary(*partition);
-        }
+        reading.finish(player);
         reading.bar.finish_and_clear();
         Ok(reading.replayed)
     }
@@ -102,11 +103,11 @@ impl Log {
 
 struct Reading {
     decoder: Decoder,
-    boundaries: BTreeMap<i32, Boundaries>,
+    /// The partition being read, and where its transactions end.
+    current: Option<(i32, Boundaries)>,
     replayed: Replayed,
     bar: ProgressBar,
     records: u64,
-    passed: BTreeMap<i32, i64>,
     failure: Option<CodecError>,
 }
 
@@ -115,11 +116,10 @@ impl Reading {
         let length: i64 = spans.iter().map(|span| span.until - span.from).sum();
         Self {
             decoder,
-            boundaries: spans.iter().map(|span| (span.partition, Boundaries::default())).collect(),
+            current: None,
             replayed: Replayed { spans: spans.to_vec(), ..Replayed::default() },
             bar: bar(length),
             records: 0,
-            passed: BTreeMap::new(),
             failure: None,
         }
     }
@@ -145,11 +145,27 @@ impl Reading {
         let (first, last) = self.replayed.observed.unwrap_or((event.observed_at, event.observed_at));
         self.replayed.observed = Some((first.min(event.observed_at), last.max(event.observed_at)));
         let at = Origin { topic: record.topic, partition: record.partition, offset: record.offset };
+        self.begin(record.partition, player);
         let goes_on = player.event(key, &event, &at);
-        if self.boundaries.entry(record.partition).or_default().ends(&event) {
+        if self.current.as_mut().is_some_and(|(_, boundaries)| boundaries.ends(&event)) {
             player.boundary(record.partition);
         }
         goes_on
+    }
+
+    /// Where transactions of the partition end that is now being read.
+    fn begin(&mut self, partition: i32, player: &mut impl Player) {
+        if self.current.is_none_or(|(current, _)| current != partition) {
+            self.finish(player);
+            self.current = Some((partition, Boundaries::default()));
+        }
+    }
+
+    fn finish(&mut self, player: &mut impl Player) {
+        if let Some((partition, _)) = self.current.take() {
+            player.boundary(partition);
+            player.ended(partition);
+        }
     }
 
     fn refuse(&mut self, code: &'static str) -> bool {
@@ -158,10 +174,10 @@ impl Reading {
     }
 
     fn tell(&mut self, record: &ConsumedRecord<'_>) {
-        self.passed.insert(record.partition, record.offset + 1);
-        let spans = self.replayed.spans.iter();
-        let done: i64 =
-            spans.map(|span| self.passed.get(&span.partition).map_or(0, |offset| offset - span.from)).sum();
+        let before = self.replayed.spans.iter().take_while(|span| span.partition < record.partition);
+        let done: i64 = before.map(|span| span.until - span.from).sum();
+        let here = self.replayed.spans.iter().find(|span| span.partition == record.partition);
+        let done = done + here.map_or(0, |span| record.offset + 1 - span.from);
         self.bar.set_position(done.try_into().unwrap_or(0));
     }
 }

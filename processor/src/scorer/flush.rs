@@ -118,6 +118,9 @@ impl Scorer {
     }
 
     fn write_days<O: ScoreOutput>(&self, moments: &mut Moments, out: &mut O) -> Result<(), O::Error> {
+        if !O::WANTS_DAYS {
+            return Ok(());
+        }
         let mut key = String::new();
         for touched in &self.journal.days {
             let campaign = &self.campaigns[touched.position as usize];
@@ -181,7 +184,8 @@ impl Scorer {
         if before.is_some_and(|before| before.content == content) {
             return Ok(());
         }
-        let sentences = sentences(&found, campaign.currency());
+        let sentences =
+            if O::WANTS_REASONS { sentences(&found, campaign.currency()) } else { Vec::new() };
         record.reasons = reasons(&found, &sentences);
         out.score(&campaign.key, &record)?;
         let published = Published::new(&record, content, firing);

@@ -101,6 +101,10 @@ pub struct Applied {
 pub trait ScoreOutput {
     /// Why writing failed.
     type Error;
+    /// Whether the records of days are wanted; who reads scores alone spares their making.
+    const WANTS_DAYS: bool = true;
+    /// Whether scores and recommendations are wanted with their reasons, whose sentences take longer than the score.
+    const WANTS_REASONS: bool = true;
     /// For `campaigns`.
     ///
     /// # Errors

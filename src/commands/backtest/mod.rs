@@ -2,7 +2,8 @@
 //!
 //! Promises that both see the same decoded events and the same boundaries (see [`super::replay`]), and that no topic,
 //! group or store is touched. What normalize decided is in the log already: doubts about facts and contributions of
-//! leads are those of its policy at the time, whatever the new one says about them. All state is in memory.
+//! leads are those of its policy at the time, whatever the new one says about them. The state of one partition at a time
+//! is in memory, once for each policy.
 
 mod side;
 mod compare;
@@ -112,5 +113,10 @@ impl Player for Sides {
     fn boundary(&mut self, partition: i32) {
         self.before.flush(partition);
         self.after.flush(partition);
+    }
+
+    fn ended(&mut self, partition: i32) {
+        self.before.forget(partition);
+        self.after.forget(partition);
     }
 }

@@ -97,6 +97,8 @@ impl Said {
 
 impl ScoreOutput for Said {
     type Error = Infallible;
+    const WANTS_DAYS: bool = false;
+    const WANTS_REASONS: bool = false;
 
     fn campaign(&mut self, key: &str, record: &Campaign<'_>) -> Result<(), Infallible> {
         self.of(key).name = record.name.map(Into::into);

@@ -76,6 +76,8 @@ impl Player for One {
             Err(error) => self.failure = Some(error),
         }
     }
+
+    fn ended(&mut self, _: i32) {}
 }
 
 impl One {
