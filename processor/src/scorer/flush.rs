@@ -184,8 +184,7 @@ impl Scorer {
         if before.is_some_and(|before| before.content == content) {
             return Ok(());
         }
-        let sentences =
-            if O::WANTS_REASONS { sentences(&found, campaign.currency()) } else { Vec::new() };
+        let sentences = if O::WANTS_REASONS { sentences(&found, campaign.currency()) } else { Vec::new() };
         record.reasons = reasons(&found, &sentences);
         out.score(&campaign.key, &record)?;
         let published = Published::new(&record, content, firing);
