@@ -155,6 +155,8 @@ pub(crate) fn campaign<'a>(campaign_id: &'a str, name: &'a str) -> Campaign<'a> 
         frequency_at: Some(TimestampMs(1_790_834_400_000)),
         fatigue_level: None,
         fatigue_at: None,
+        fatigue_high_at: None,
+        fatigue_high_before_at: None,
         observed_at: Some(TimestampMs(1_790_834_400_000)),
         name_at: None,
         status_at: None,
