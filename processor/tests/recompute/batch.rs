@@ -84,7 +84,11 @@ pub(crate) fn log_time(facts: &[Fact]) -> i64 {
 }
 
 /// The campaigns of a log by number; those of which nothing was accepted are absent.
-pub(crate) fn recompute(log: &Log, facts: &[Fact], accounts: &[AccountSettings]) -> BTreeMap<usize, Expected> {
+pub(crate) fn recompute(
+    log: &Log,
+    facts: &[Fact],
+    accounts: &[AccountSettings],
+) -> BTreeMap<usize, Expected> {
     let now = log_time(facts);
     let (mut reached, mut reached_oldest) = (i64::MIN, i32::MIN);
     let mut by_campaign: BTreeMap<usize, Vec<(&Fact, i32)>> = BTreeMap::new();

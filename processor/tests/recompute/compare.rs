@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::record::{
-    Action, Alert, AlertState, CampaignDay, CampaignScore, Recommendation, WindowTotals,
-};
+use schemas::record::{Action, Alert, AlertState, CampaignDay, CampaignScore, Recommendation, WindowTotals};
 use schemas::{Day, DayKey, Micros, TimestampMs, Topic};
 
 use crate::batch::{Expected, log_time, recompute};
@@ -16,7 +14,8 @@ use crate::recorder::Recorder;
 /// A figure that is published with 2 decimals, and the same figure before rounding. The doubles of two ways of
 /// computing it differ in their last bits, so at the middle between two cents either is right.
 fn agrees(published: f64, exact: f64) -> bool {
-    (published - exact).abs() <= 0.005 + 1e-9 && (published * 100.0 - (published * 100.0).round()).abs() < 1e-9
+    (published - exact).abs() <= 0.005 + 1e-9
+        && (published * 100.0 - (published * 100.0).round()).abs() < 1e-9
 }
 
 /// The state after the first `end` facts, the last of which is a tick that scored every campaign.
@@ -34,7 +33,10 @@ pub(crate) fn state(log: &Log, end: usize, out: &Recorder) {
     for (number, key) in log.keys.iter().enumerate() {
         let written = days_written.remove(key.as_str()).unwrap_or_default();
         let Some(expected) = expected.get(&number) else {
-            assert!(written.is_empty() && out.bytes_of(Topic::Scores, key).is_none(), "{key} was never heard of");
+            assert!(
+                written.is_empty() && out.bytes_of(Topic::Scores, key).is_none(),
+                "{key} was never heard of"
+            );
             continue;
         };
         assert_eq!(written, expected.days.keys().copied().collect(), "the days of {key}");

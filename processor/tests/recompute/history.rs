@@ -14,7 +14,6 @@ const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 /// Incomplete batches of a campaign, day and source that a history may have at once.
 const OPEN_MAX: usize = 4;
-const CAMPAIGNS: usize = 160;
 
 /// The accounts of every history.
 pub(crate) const ACCOUNTS: [AccountSettings; 4] = [
@@ -49,6 +48,7 @@ const ZONES: [&str; 9] = [
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) facts: usize,
+    pub(crate) campaigns: usize,
     pub(crate) first_day: i32,
     /// How long it lasts, without its pauses.
     pub(crate) days: i64,
@@ -67,7 +67,8 @@ pub(crate) fn policy(extra: &str) -> String {
         let zone = account.zone.map(|zone| format!("time_zone = \"{zone}\"\n")).unwrap_or_default();
         let Targets { cost_per_lead, leads, roas_weight } = account.targets;
         text += &format!("[accounts.\"{prefix}\"]\n{zone}");
-        text += &format!("score = {{ c0 = {cost_per_lead:?}, T = {leads:?}, roas_weight = {roas_weight:?} }}\n");
+        text +=
+            &format!("score = {{ c0 = {cost_per_lead:?}, T = {leads:?}, roas_weight = {roas_weight:?} }}\n");
     }
     text
 }
@@ -76,7 +77,7 @@ pub(crate) fn policy(extra: &str) -> String {
 pub(crate) fn history(plan: Plan) -> Log {
     let mut writer = Writer::new(plan);
     let step = plan.days * 24 * HOUR / i64::try_from(plan.facts).unwrap();
-    let pauses = [plan.facts / 5, plan.facts / 3, plan.facts / 2, plan.facts * 3 / 4];
+    let pauses: Vec<_> = (1..8).map(|eighth| plan.facts * eighth / 8).collect();
     while writer.facts.len() + 1 < plan.facts {
         let before = writer.facts.len();
         writer.now += writer.chance.between(0, 2 * step);
@@ -86,7 +87,7 @@ pub(crate) fn history(plan: Plan) -> Log {
         }
     }
     writer.pause();
-    let keys = (0..CAMPAIGNS).map(key).collect();
+    let keys = (0..plan.campaigns).map(key).collect();
     Log { policy: policy(""), keys, facts: writer.facts, checkpoints: writer.checkpoints }
 }
 
@@ -152,7 +153,8 @@ impl Writer {
     /// Lets the rows arrive whose time has come.
     fn arrive(&mut self) {
         let arrived = self.facts.len();
-        let due: Vec<Fact> = self.under_way.extract_if(.., |(when, _)| *when <= arrived).map(|(_, f)| f).collect();
+        let due: Vec<Fact> =
+            self.under_way.extract_if(.., |(when, _)| *when <= arrived).map(|(_, f)| f).collect();
         for fact in due {
             if let (Body::Row(row), Some(campaign)) = (&fact.body, fact.campaign) {
                 let said = self.said.get_mut(&(campaign, row.source, row.day)).unwrap();
@@ -169,7 +171,7 @@ impl Writer {
     /// A campaign; the first are busy, the last fall silent after a fifth of the history.
     fn campaign(&mut self) -> usize {
         let early = self.facts.len() < self.plan.facts / 5;
-        self.chance.low_below(if early { CAMPAIGNS } else { CAMPAIGNS - 40 })
+        self.chance.low_below(if early { self.plan.campaigns } else { self.plan.campaigns * 3 / 4 })
     }
 
     fn moment(&mut self) -> i64 {
@@ -252,7 +254,11 @@ impl Writer {
     fn figures(&mut self, same: Option<Figures>, doubtful: bool) -> (Figures, Vec<Doubt>) {
         let mut doubts = Vec::new();
         if doubtful && self.chance.percent(70) {
-            doubts.push(self.chance.one_of(&[Doubt::CtrAboveLimit, Doubt::ReachAboveImpressions, Doubt::DayAhead]));
+            doubts.push(self.chance.one_of(&[
+                Doubt::CtrAboveLimit,
+                Doubt::ReachAboveImpressions,
+                Doubt::DayAhead,
+            ]));
         }
         if let Some(same) = same {
             if same.spend_micros.is_none() {
@@ -350,9 +356,9 @@ impl Writer {
         if !fact.is_repeatable() {
             return;
         }
-        if let (Body::Row(row), true) = (&mut fact.body, self.plan.ordered && self.chance.percent(20)) {
+        if let (Body::Row(row), true) = (&mut fact.body, self.plan.ordered && self.chance.percent(25)) {
             row.figures.impressions = Some(self.chance.between(500, 9_000));
-            if self.chance.percent(30) {
+            if self.chance.percent(60) {
                 row.count += 1;
             }
         }

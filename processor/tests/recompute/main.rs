@@ -10,6 +10,7 @@ mod compare;
 mod fact;
 mod formula;
 mod history;
+mod properties;
 #[path = "../recorder/mod.rs"]
 mod recorder;
 mod run;
@@ -20,7 +21,7 @@ use history::{Plan, history};
 use run::{Disturbed, Run};
 
 fn plan(seed: u64, first_day: i32) -> Plan {
-    Plan { seed, facts: 100_000, first_day, days: 95, bounded: true, ordered: true }
+    Plan { seed, facts: 100_000, campaigns: 160, first_day, days: 95, bounded: true, ordered: true }
 }
 
 /// Reads a log of 100,000 facts under all disturbances and compares the whole state at each checkpoint.
@@ -38,7 +39,7 @@ fn check(plan: Plan) {
     assert_eq!(run.next, log.facts.len());
     assert_eq!(run.outcomes.values().sum::<usize>(), log.facts.len(), "each event has one outcome");
     for outcome in ["Accepted", "Incomplete", "Outlier", "Duplicate", "Stale", "Rejected"] {
-        assert!(run.outcomes.get(outcome).is_some_and(|count| *count > 20), "{outcome} of {:?}", run.outcomes);
+        assert!(run.outcomes.get(outcome).is_some_and(|count| *count > 5), "{outcome} of {:?}", run.outcomes);
     }
 }
 

@@ -40,7 +40,13 @@ impl<'a> Run<'a> {
 
     /// Reads on to `end`. The lengths of transactions come from one chance, the disturbances from another, so that
     /// two runs can have the same transactions and different fates.
-    pub(crate) fn read_to(&mut self, end: usize, lengths: &mut Chance, fates: &mut Chance, disturbed: Disturbed) {
+    pub(crate) fn read_to(
+        &mut self,
+        end: usize,
+        lengths: &mut Chance,
+        fates: &mut Chance,
+        disturbed: Disturbed,
+    ) {
         while self.next < end {
             let longest = lengths.one_of(&[1, 5, 50, 400]);
             let length = usize::try_from(lengths.between(1, longest)).unwrap().min(end - self.next);

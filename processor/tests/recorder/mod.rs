@@ -64,6 +64,7 @@ impl Recorder {
         self.latest.get(&(topic, key.to_owned())).map(Vec::as_slice)
     }
 
+    #[allow(dead_code, reason = "each test program uses part of it")]
     pub(crate) fn count(&self, topic: Topic) -> usize {
         self.log.iter().filter(|(written, _, _)| *written == topic).count()
     }
