@@ -55,6 +55,11 @@ pub enum Command {
     Check(OutputArgs),
     /// The effective settings, secrets masked.
     Config,
+    /// Questions the rules' policy.
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
     /// Asks an address such as http://127.0.0.1:8080/readyz and says by the exit status whether it is well.
     Healthcheck { url: String },
     /// Serves the ClickHouse engine for `adpulse dev`.
@@ -63,6 +68,35 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<std::ffi::OsString>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Score the cases of a file with the effective policy; the exit status is 1 if any differs.
+    Test {
+        /// A file in the format of vectors.json.
+        cases: PathBuf,
+        /// JSON on the standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What is in force for an account or a campaign, and what set it.
+    Show(PolicyShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct PolicyShowArgs {
+    /// The account, as platform:account_id.
+    pub account: String,
+    /// The campaign's id, for the patterns that name its key.
+    #[arg(long)]
+    pub campaign: Option<String>,
+    /// The campaign's name, for the patterns that name it.
+    #[arg(long, requires = "campaign")]
+    pub name: Option<String>,
+    /// JSON on the standard output.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

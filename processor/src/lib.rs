@@ -16,10 +16,11 @@ mod leads;
 mod normalize;
 pub mod score;
 mod recommendation;
+mod alert;
 mod scorer;
 
 pub use normalize::{NormalizeOutput, Normalizer};
 pub use outcome::{Outcome, Rejection};
-pub use policy::{AccountPolicy, Policy, PolicyError, ScorePolicy};
+pub use policy::{EffectivePolicy, Layer, Policy, PolicyError, ScorePolicy, Setting};
 pub use score::{Score, ScoreDay, ScoreInput, score};
 pub use scorer::{Applied, RestoreError, ScoreOutput, Scorer};

@@ -4,6 +4,7 @@ mod check;
 mod csv;
 mod dev;
 mod migrate;
+mod policy;
 mod topics;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Csv(args) => csv::run(&config, &args).await,
             Command::Topics(args) => topics::run(&config, args.json).await,
             Command::Migrate(args) => migrate::run(&config, args.json).await,
+            Command::Policy { command } => policy::run(&config, &command),
             Command::Check(args) => check::run(&config, args.json).await,
             Command::All => run_roles(config, &Role::ALL).await,
             Command::Ingest => run_roles(config, &[Role::Ingest]).await,

@@ -100,8 +100,9 @@ impl Stage for Normalize {
         Ok(())
     }
 
-    fn before_commit(&mut self, _partition: i32, _out: &mut Outputs<'_>) -> Result<(), StageError> {
-        Ok(())
+    fn before_commit(&mut self, partition: i32, out: &mut Outputs<'_>) -> Result<(), StageError> {
+        let Some(state) = self.partitions.get_mut(&partition) else { return Ok(()) };
+        state.flush(|key, event| self.events.write(out, Placement::ByKey, Some(key.as_bytes()), event))
     }
 
     fn committed(&mut self) {
@@ -139,12 +140,12 @@ struct Output<'a, 'o> {
 impl NormalizeOutput for Output<'_, '_> {
     type Error = StageError;
 
-    fn event(&mut self, campaign_key: Option<&str>, event: &Event<'_>) -> Result<(), StageError> {
-        let placement = match campaign_key {
+    fn event(&mut self, key: Option<&str>, event: &Event<'_>) -> Result<(), StageError> {
+        let placement = match key {
             Some(_) => Placement::ByKey,
             None => Placement::Explicit(self.record.partition),
         };
-        self.events.write(self.out, placement, campaign_key.map(str::as_bytes), event)
+        self.events.write(self.out, placement, key.map(str::as_bytes), event)
     }
 
     fn lead(&mut self, lead_key: &str, lead: &Lead<'_>) -> Result<(), StageError> {

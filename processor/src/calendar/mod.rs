@@ -4,11 +4,35 @@ use chrono::{DateTime, Offset as _, TimeZone as _};
 use chrono_tz::Tz;
 use schemas::{Day, TimestampMs};
 
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
 /// The day of a moment in a time zone; in UTC for moments that no calendar has.
 pub(crate) fn day_in(zone: Tz, moment: TimestampMs) -> Day {
-    let Some(utc) = DateTime::from_timestamp_millis(moment.0) else { return moment.day_utc() };
-    let offset = zone.offset_from_utc_datetime(&utc.naive_utc()).fix().local_minus_utc();
-    TimestampMs(moment.0 + i64::from(offset) * 1_000).day_utc()
+    local(zone, moment).0
+}
+
+/// The day and the hour, 0 to 23, of a moment in a time zone.
+pub(crate) fn local(zone: Tz, moment: TimestampMs) -> (Day, u8) {
+    let local = moment.0.saturating_add(offset_ms(zone, moment));
+    let hour = u8::try_from(local.rem_euclid(DAY_MS) / HOUR_MS).unwrap_or(0);
+    (TimestampMs(local).day_utc(), hour)
+}
+
+/// A moment before which the day in a time zone does not end, at most some hours before its end.
+pub(crate) fn next_day(zone: Tz, moment: TimestampMs) -> TimestampMs {
+    let offset = offset_ms(zone, moment);
+    let local = moment.0.saturating_add(offset);
+    let midnight = TimestampMs(moment.0.saturating_add(DAY_MS - local.rem_euclid(DAY_MS)));
+    // Clocks that are put forward until then bring midnight nearer.
+    let forward = offset_ms(zone, midnight) - offset;
+    TimestampMs(midnight.0 - forward.max(0)).max(TimestampMs(moment.0.saturating_add(1)))
+}
+
+fn offset_ms(zone: Tz, moment: TimestampMs) -> i64 {
+    DateTime::from_timestamp_millis(moment.0).map_or(0, |utc| {
+        i64::from(zone.offset_from_utc_datetime(&utc.naive_utc()).fix().local_minus_utc()) * 1_000
+    })
 }
 
 /// The same day of the month so many months earlier, or the last day of that month if it is shorter.
@@ -51,6 +75,19 @@ mod tests {
         assert_eq!(day_in(Tz::Pacific__Apia, at("2011-12-30T09:59:59Z")), day("2011-12-29"));
         assert_eq!(day_in(Tz::Pacific__Apia, at("2011-12-30T10:00:00Z")), day("2011-12-31"));
         assert_eq!(day_in(Tz::UTC, TimestampMs(i64::MAX)), Day(i32::MAX));
+    }
+
+    #[test]
+    fn no_day_ends_before_the_moment_told_for_it_and_none_long_after() {
+        for zone in [Tz::UTC, Tz::America__New_York, Tz::Pacific__Apia, Tz::Asia__Kolkata, Tz::Pacific__Chatham] {
+            for hour in (0..24 * 800).step_by(5) {
+                let moment = TimestampMs(Day(15_200).midnight_utc().0 + hour * HOUR_MS + 1_234);
+                let (today, end) = (day_in(zone, moment), next_day(zone, moment));
+                assert!(end > moment);
+                assert_eq!(day_in(zone, TimestampMs(end.0 - 1)), today, "{zone} {moment}");
+                assert!(day_in(zone, TimestampMs(end.0 + 25 * HOUR_MS)) > today, "{zone} {moment}");
+            }
+        }
     }
 
     #[test]

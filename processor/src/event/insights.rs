@@ -1,10 +1,14 @@
 //! One row of Facebook insights at campaign level.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
 use schemas::Day;
 use schemas::record::Figures;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{object, value};
@@ -26,6 +30,8 @@ pub(crate) enum InsightsPeriod {
     Day(Day, Figures),
     /// The frequency over seven days up to the day before it was asked for.
     Week {
+        /// The last of the seven days.
+        last: Day,
         /// Impressions per person.
         frequency: f64,
     },
@@ -59,12 +65,42 @@ struct Row<'a> {
     action_values: Option<Vec<ActionRow<'a>>>,
 }
 
-#[derive(Deserialize)]
+/// An object of the list; its other fields are the counts per attribution window.
 struct ActionRow<'a> {
+    action_type: Cow<'a, str>,
+    value: Option<&'a RawValue>,
+}
+
+/// The fields of [`ActionRow`].
+#[derive(Deserialize)]
+struct ActionFields<'a> {
     #[serde(borrow)]
     action_type: Cow<'a, str>,
     #[serde(borrow, default)]
     value: Option<&'a RawValue>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for ActionRow<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ActionVisitor(PhantomData))
+    }
+}
+
+/// Takes objects alone: a list would be taken for the fields in their order of declaration.
+struct ActionVisitor<'a>(PhantomData<&'a str>);
+
+impl<'de: 'a, 'a> Visitor<'de> for ActionVisitor<'a> {
+    type Value = ActionRow<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with an action_type")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+        let ActionFields { action_type, value } =
+            ActionFields::deserialize(MapAccessDeserializer::new(fields))?;
+        Ok(ActionRow { action_type, value })
+    }
 }
 
 pub(crate) fn insights_row<'a>(
@@ -81,7 +117,7 @@ pub(crate) fn insights_row<'a>(
     let stop = row.date_stop.map_or(Ok(start), |stop| value::day("date_stop", stop))?;
     let period = match i64::from(stop.0) - i64::from(start.0) {
         0 => InsightsPeriod::Day(start, figures(&row, policy)?),
-        6 => InsightsPeriod::Week { frequency: frequency(&row)? },
+        6 => InsightsPeriod::Week { last: stop, frequency: frequency(&row)? },
         _ => {
             let sentence =
                 format!("the row covers {start} to {stop}; rows of one day and of seven days are understood");

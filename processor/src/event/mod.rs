@@ -4,17 +4,19 @@
 //! 2^53 stay text, `null` is absent, and absent is not zero. What cannot be read is a [`Rejection`] that names field
 //! and value; no bytes make a parser panic. [`crate::Normalizer`] calls it.
 
+mod account;
 mod campaign;
 mod fatigue;
 mod insights;
 mod leadgen;
 mod value;
 
+pub(crate) use account::{AccountReport, account_report};
 pub(crate) use campaign::campaign_object;
 pub(crate) use fatigue::fatigue;
 pub(crate) use insights::{InsightsPeriod, insights_row};
 pub(crate) use leadgen::leadgen;
-pub(crate) use value::{COUNT_MAX, MONEY_MAX, currency, time_zone};
+pub(crate) use value::{COUNT_MAX, MONEY_MAX, TEXT_BYTES_MAX, bounded, currency, time_zone};
 
 use serde::Deserialize;
 

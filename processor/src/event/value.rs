@@ -14,31 +14,41 @@ pub(crate) const MONEY_MAX: Micros = Micros(100_000_000_000_000_000);
 /// The largest count that is taken.
 pub(crate) const COUNT_MAX: i64 = 1_000_000_000_000;
 /// Longer ids and names are not those of any platform.
-const TEXT_BYTES_MAX: usize = 1_024;
+pub(crate) const TEXT_BYTES_MAX: usize = 1_024;
 
-/// The text of a JSON string or number.
+/// The text of a JSON string or number, character for character, control characters included.
 pub(super) fn text<'a>(field: &str, value: &'a RawValue) -> Result<Cow<'a, str>, Rejection> {
     let raw = value.get();
     let inner = match raw.as_bytes() {
         [b'"', .., b'"'] => match &raw[1..raw.len() - 1] {
             plain if !plain.contains('\\') => Cow::Borrowed(plain),
-            _ => Cow::Owned(serde_json::from_str::<String>(raw).map_err(|_| wrong_type(field, raw))?),
+            // Half of a surrogate pair is valid JSON and no text.
+            _ => Cow::Owned(serde_json::from_str::<String>(raw).map_err(|_| {
+                let sentence = format!("{field} is {}, which is not Unicode text", quoted(raw));
+                Rejection::new("FIELD_INVALID", sentence)
+            })?),
         },
         [b'-' | b'0'..=b'9', ..] => Cow::Borrowed(raw),
-        _ => return Err(wrong_type(field, raw)),
+        _ => {
+            let sentence = format!("{field} is {}, where a text or a number is expected", quoted(raw));
+            return Err(Rejection::new("FIELD_INVALID", sentence));
+        }
     };
-    if inner.len() > TEXT_BYTES_MAX {
-        let sentence = format!("{field} is {}, longer than {TEXT_BYTES_MAX} bytes", quoted(&inner));
-        return Err(Rejection::new("FIELD_INVALID", sentence));
-    }
+    bounded(field, &inner, TEXT_BYTES_MAX)?;
     Ok(inner)
 }
 
-fn wrong_type(field: &str, raw: &str) -> Rejection {
-    Rejection::new(
-        "FIELD_INVALID",
-        format!("{field} is {}, where a text or a number is expected", quoted(raw)),
-    )
+/// A text of so many bytes at most that every store can keep.
+pub(crate) fn bounded(field: &str, text: &str, bytes_max: usize) -> Result<(), Rejection> {
+    let problem = if text.len() > bytes_max {
+        format!("longer than {bytes_max} bytes")
+    } else if text.contains('\0') {
+        // Postgres keeps every character but this one, and to drop it would be to change the text.
+        "which has a NUL character".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Rejection::new("FIELD_INVALID", format!("{field} is {}, {problem}", quoted(text))))
 }
 
 /// An identifier: not empty, and a number only if it is written as plain digits.
@@ -84,7 +94,8 @@ pub(super) fn count(field: &str, value: Option<&RawValue>) -> Result<Option<i64>
     let invalid =
         |why: &str| Rejection::new("NUMBER_INVALID", format!("{field} is {}: {why}", quoted(&text)));
     let micros = Micros::parse(&text).map_err(|_| invalid("not a number below a trillion"))?;
-    if micros.0 % 1_000_000 != 0 {
+    // Judged by its digits, since those beyond the sixth are rounded away.
+    if text.split_once('.').is_some_and(|(_, decimals)| decimals.bytes().any(|digit| digit != b'0')) {
         return Err(invalid("not a whole number"));
     }
     let count = micros.0 / 1_000_000;
@@ -99,7 +110,8 @@ pub(super) fn ratio(field: &str, value: Option<&RawValue>) -> Result<Option<f64>
     let Some(value) = value else { return Ok(None) };
     let text = text(field, value)?;
     match text.parse::<f64>() {
-        Ok(ratio) if (0.0..=1e9).contains(&ratio) => Ok(Some(ratio)),
+        // Adding zero makes of -0 what it means.
+        Ok(ratio) if (0.0..=1e9).contains(&ratio) => Ok(Some(ratio + 0.0)),
         _ => Err(Rejection::new(
             "NUMBER_INVALID",
             format!("{field} is {}: not a number from 0 to 1e9", quoted(&text)),
@@ -115,9 +127,9 @@ pub(super) fn day(field: &str, value: &RawValue) -> Result<Day, Rejection> {
 }
 
 /// An ISO 4217 code.
-pub(crate) fn currency(text: &str) -> Result<(), Rejection> {
+pub(crate) fn currency(text: &str) -> Result<&str, Rejection> {
     if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Ok(());
+        return Ok(text);
     }
     let sentence = format!("the currency is {}: not a code of three capital letters", quoted(text));
     Err(Rejection::new("CURRENCY_INVALID", sentence))

@@ -1,19 +1,21 @@
 //! The state of one lead: a merge of everything said about it, the same in any order and under any repetition.
 //!
 //! Per stage the newest moment stands; of two won events of one moment the larger amount. The campaign is the one
-//! that the newest event naming any names, of equal moments the greater key. A lead counts as won if won is later
-//! than lost, and as qualified if the later of qualified and won is later than disqualified, or if it counts as won;
-//! so a lost deal keeps its qualification. It is created when its created event says so, else at the earliest moment
-//! known. [`crate::Normalizer`] keeps one per lead key.
+//! that the newest event naming any names, of equal moments the greater key. Time zone and currency of the account
+//! are those of the newest event that named either, of equal moments the greater texts; the policy of the campaign's
+//! account goes before them, and a zone that nobody names is UTC. An amount without a currency is in the account's.
 //!
-//! Two things are taken from the event at hand because the published lead has no place for them: the account's time
-//! zone, used when the moment of creation or the campaign changes, and its currency. The policy can fix both.
+//! A lead counts as won if won is later than lost, and as qualified if the later of qualified and won is later than
+//! disqualified, or if it counts as won; so a lost deal keeps its qualification. Of opposite stages at one moment the
+//! one that counts less stands: lost, disqualified. It is created when its created event says so, else at the earliest
+//! moment known. [`crate::Normalizer`] keeps one per lead key.
 
 use chrono_tz::Tz;
 use schemas::record::{Contribution, Lead, LeadReading, LeadStage, Origin};
 use schemas::{Micros, TimestampMs};
 
 use crate::calendar::day_in;
+use crate::{EffectivePolicy, Policy};
 
 /// What is known of a lead.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +26,9 @@ pub(crate) struct LeadState {
     /// Of the won event that stands.
     amount: Option<Micros>,
     currency: Option<Box<str>>,
+    /// Absent while no event named any, and in records written before it was kept.
+    told: Option<AccountTold>,
+    /// What its campaign was told last.
     counted: Option<Contribution>,
 }
 
@@ -36,20 +41,35 @@ pub(crate) struct Attribution {
     pub(crate) account_id: Box<str>,
 }
 
-/// The account that an event belongs to, as far as it is known.
+/// What an event said about its account. Ordered: the greater stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct AccountTold {
+    at: TimestampMs,
+    /// A name that the time zone database knows.
+    time_zone: Option<&'static str>,
+    currency: Option<Box<str>>,
+}
+
+/// The account that an event belongs to, as far as the event names it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Account<'a> {
     pub(crate) platform: &'a str,
     pub(crate) account_id: &'a str,
-    pub(crate) time_zone: Tz,
+    pub(crate) time_zone: Option<Tz>,
     pub(crate) currency: Option<&'a str>,
 }
 
 impl LeadState {
     /// Takes in one event. Returns whether anything changed.
-    pub(crate) fn merge(&mut self, reading: &LeadReading<'_>, account: &Account<'_>) -> bool {
+    pub(crate) fn merge(
+        &mut self,
+        reading: &LeadReading<'_>,
+        account: &Account<'_>,
+        policy: &Policy,
+    ) -> bool {
         let before = self.clone();
         self.merge_moment(reading);
+        self.merge_account(reading.occurred_at, account);
         if let Some(campaign_id) = reading.campaign_id {
             let named = Attribution {
                 at: reading.occurred_at,
@@ -62,8 +82,22 @@ impl LeadState {
             }
         }
         let moved = self.created() != before.created() || !self.counts_for_the_same(&before);
-        self.counted = self.contribution(account, before.counted.filter(|_| !moved));
+        self.counted = self.contribution(policy, before.counted.filter(|_| !moved));
         *self != before
+    }
+
+    fn merge_account(&mut self, at: TimestampMs, account: &Account<'_>) {
+        if account.time_zone.is_none() && account.currency.is_none() {
+            return;
+        }
+        let told = Some(AccountTold {
+            at,
+            time_zone: account.time_zone.map(Tz::name),
+            currency: account.currency.map(Into::into),
+        });
+        if told > self.told {
+            self.told = told;
+        }
     }
 
     fn merge_moment(&mut self, reading: &LeadReading<'_>) {
@@ -84,9 +118,18 @@ impl LeadState {
         self.moment(reading.stage) == Some(reading.occurred_at)
     }
 
-    /// Whether the won amount is in a currency that the account's revenue is not counted in.
-    pub(crate) fn is_in_other_currency(&self, account: &Account<'_>) -> bool {
-        self.currency.as_deref().zip(account.currency).is_some_and(|(amount, account)| amount != account)
+    /// Whether the lead counts as won for its campaign, but in a currency that the account's revenue is not counted in.
+    pub(crate) fn leaves_out_revenue(&self, policy: &Policy) -> bool {
+        self.attribution.as_ref().is_some_and(|campaign| {
+            let in_force = policy.account(&campaign.platform, &campaign.account_id);
+            self.is_won() && self.is_in_other_currency(&in_force)
+        })
+    }
+
+    fn is_in_other_currency(&self, in_force: &EffectivePolicy) -> bool {
+        let told = self.told.as_ref().and_then(|told| told.currency.as_deref());
+        let account = in_force.currency.as_deref().or(told);
+        self.currency.as_deref().zip(account).is_some_and(|(amount, account)| amount != account)
     }
 
     pub(crate) fn attribution(&self) -> Option<&Attribution> {
@@ -125,14 +168,19 @@ impl LeadState {
         self.is_won() || (reached.is_some() && reached > self.moment(LeadStage::Disqualified))
     }
 
-    fn contribution(&self, account: &Account<'_>, before: Option<Contribution>) -> Option<Contribution> {
-        self.attribution.as_ref()?;
-        let won = self.is_won();
-        let counts = won && !self.is_in_other_currency(account);
-        let created_day = match before {
-            Some(before) => before.created_day,
-            None => day_in(account.time_zone, self.created()?),
+    /// What the lead adds now. `before` is what it added to the same campaign with the same moment of creation.
+    fn contribution(&self, policy: &Policy, before: Option<Contribution>) -> Option<Contribution> {
+        let campaign = self.attribution.as_ref()?;
+        let in_force = policy.account(&campaign.platform, &campaign.account_id);
+        let told = self.told.as_ref().and_then(|told| told.time_zone?.parse().ok());
+        let created_day = match (in_force.time_zone.or(told), before) {
+            (Some(zone), _) => day_in(zone, self.created()?),
+            // A record of a time when the zone was not kept says the day alone; it stands until a zone is named.
+            (None, Some(before)) if self.told.is_none() => before.created_day,
+            (None, _) => day_in(Tz::UTC, self.created()?),
         };
+        let won = self.is_won();
+        let counts = won && !self.is_in_other_currency(&in_force);
         Some(Contribution {
             created_day,
             qualified: self.is_qualified(),
@@ -166,9 +214,9 @@ impl LeadState {
             lost_at: self.moment(LeadStage::Lost),
             amount_micros: self.amount,
             currency: self.currency.as_deref(),
-            account_time_zone: None,
-            account_currency: None,
-            account_at: None,
+            account_time_zone: self.told.as_ref().and_then(|told| told.time_zone),
+            account_currency: self.told.as_ref().and_then(|told| told.currency.as_deref()),
+            account_at: self.told.as_ref().map(|told| told.at),
             counted: self.counted,
             observed_at,
             origin,
@@ -192,6 +240,11 @@ impl From<&Lead<'_>> for LeadState {
             moments: [lead.created_at, lead.qualified_at, lead.disqualified_at, lead.won_at, lead.lost_at],
             amount: lead.amount_micros,
             currency: lead.currency.map(Into::into),
+            told: lead.account_at.map(|at| AccountTold {
+                at,
+                time_zone: lead.account_time_zone.and_then(|name| name.parse().ok()).map(Tz::name),
+                currency: lead.account_currency.map(Into::into),
+            }),
             counted: lead.counted,
         }
     }

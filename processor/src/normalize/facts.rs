@@ -1,15 +1,28 @@
 //! Figures, campaigns and fatigue signals: read, judged, and passed on as facts about their campaign.
 
+use std::sync::Arc;
+
+use chrono_tz::Tz;
 use schemas::record::{
-    BatchRow, CampaignObserved, Event, EventBody, FatigueSignal, Figures, MetricsObserved, Origin,
-    QualityFlag, RawEvent, Reading, Source,
+    BatchRow, CampaignObserved, Doubt, Event, EventBody, FatigueSignal, Figures, MetricsObserved,
+    MetricsReading, Origin, RawEvent, Reading, Source,
 };
 use schemas::{CampaignKey, Day, TimestampMs};
 
-use super::{NormalizeOutput, Normalizer, Refusal, flagged};
-use crate::event::{self, COUNT_MAX, InsightsPeriod, MONEY_MAX};
+use super::account::{currency, time_zone};
+use super::{NormalizeOutput, Normalizer, Refusal, fact, flagged};
+use crate::event::{self, COUNT_MAX, InsightsPeriod, MONEY_MAX, TEXT_BYTES_MAX};
 use crate::outcome::quoted;
-use crate::{Outcome, Rejection, calendar, quality};
+use crate::{EffectivePolicy, Outcome, Rejection, calendar, quality};
+
+/// The figures of a day as a row tells them.
+#[derive(Clone, Copy)]
+struct DayRow<'a> {
+    day: Day,
+    /// The currency that the row itself names.
+    currency: Option<&'a str>,
+    figures: Figures,
+}
 
 impl Normalizer {
     pub(super) fn metrics<O: NormalizeOutput>(
@@ -18,51 +31,65 @@ impl Normalizer {
         at: &Origin<'_>,
         out: &mut O,
     ) -> Result<Outcome, Refusal<O::Error>> {
+        let policy = Arc::clone(&self.policy);
+        let in_force = policy.account(raw.platform, raw.account_id);
         if let Some(Reading::MetricsReading(reading)) = &raw.reading {
-            let batch = self.batch(raw)?;
-            let currency = reading.currency.or(raw.currency);
-            if let Some(code) = currency {
-                event::currency(code)?;
-            }
-            check_bounds(&reading.figures)?;
-            let fact = (reading.day, currency, reading.figures);
-            let event = self.metrics_event(raw, at, batch, fact)?;
-            // A file's rows are the only ones that say how such a campaign is called; one row of a batch is enough.
-            if batch.row_index == 0 {
-                let observed = CampaignObserved {
-                    name: reading.campaign_name,
-                    currency,
-                    time_zone: self.checked_time_zone(raw)?,
-                    ..CampaignObserved::default()
-                };
-                if observed != CampaignObserved::default() {
-                    let body = EventBody::CampaignObserved(observed);
-                    self.emit(raw, at, reading.campaign_id, Vec::new(), body, out)?;
-                }
-            }
-            return self.emit_event(raw, reading.campaign_id, &event, out);
+            return self.metrics_reading(raw, reading, &in_force, at, out);
         }
         if raw.source != Source::Facebook {
             let sentence =
                 format!("a row of figures from {} needs its source's reading", raw.source.symbol());
             return Err(Rejection::new("READING_MISSING", sentence).into());
         }
-        let policy = std::sync::Arc::clone(&self.policy);
-        let row = event::insights_row(raw.payload, &policy.facebook)?;
+        let row = event::insights_row(raw.payload, &in_force.facebook)?;
         match row.period {
-            InsightsPeriod::Week { frequency } => {
+            InsightsPeriod::Week { last, frequency } => {
+                self.check_horizon(last, raw.observed_at)?;
                 let observed =
                     CampaignObserved { frequency_7d: Some(frequency), ..CampaignObserved::default() };
                 let body = EventBody::CampaignObserved(observed);
-                self.emit(raw, at, &row.campaign_id, Vec::new(), body, out)
+                self.emit(raw, &row.campaign_id, &fact(raw, at, Vec::new(), body), out)
             }
             InsightsPeriod::Day(day, figures) => {
-                let batch = self.batch(raw)?;
-                let currency = row.currency.as_deref().or(raw.currency);
-                let event = self.metrics_event(raw, at, batch, (day, currency, figures))?;
-                self.emit_event(raw, &row.campaign_id, &event, out)
+                let day_row = DayRow { day, currency: row.currency.as_deref(), figures };
+                let event = self.metrics_event(raw, day_row, &in_force, at)?;
+                self.emit(raw, &row.campaign_id, &event, out)
             }
         }
+    }
+
+    /// A row that its source's mapping has read obeys the same limits as one that is read here.
+    fn metrics_reading<O: NormalizeOutput>(
+        &mut self,
+        raw: &RawEvent<'_>,
+        reading: &MetricsReading<'_>,
+        in_force: &EffectivePolicy,
+        at: &Origin<'_>,
+        out: &mut O,
+    ) -> Result<Outcome, Refusal<O::Error>> {
+        if reading.campaign_id.is_empty() {
+            return Err(Rejection::new("FIELD_MISSING", "the record names no campaign").into());
+        }
+        event::bounded("the campaign", reading.campaign_id, TEXT_BYTES_MAX)?;
+        reading.campaign_name.map_or(Ok(()), |name| event::bounded("the name", name, TEXT_BYTES_MAX))?;
+        let row_currency = reading.currency.map(event::currency).transpose()?;
+        check_bounds(&reading.figures)?;
+        let day_row = DayRow { day: reading.day, currency: row_currency, figures: reading.figures };
+        let event = self.metrics_event(raw, day_row, in_force, at)?;
+        // A file's rows are the only ones that say how such a campaign is called; one row of a batch is enough.
+        if raw.batch.is_some_and(|batch| batch.row_index == 0) {
+            let observed = CampaignObserved {
+                name: reading.campaign_name,
+                currency: currency(in_force, raw.currency)?.or(row_currency),
+                time_zone: time_zone(in_force, raw.time_zone)?.map(Tz::name),
+                ..CampaignObserved::default()
+            };
+            if observed != CampaignObserved::default() {
+                let body = EventBody::CampaignObserved(observed);
+                self.emit(raw, reading.campaign_id, &fact(raw, at, Vec::new(), body), out)?;
+            }
+        }
+        self.emit(raw, reading.campaign_id, &event, out)
     }
 
     pub(super) fn campaign<O: NormalizeOutput>(
@@ -71,29 +98,21 @@ impl Normalizer {
         at: &Origin<'_>,
         out: &mut O,
     ) -> Result<Outcome, Refusal<O::Error>> {
-        let policy = std::sync::Arc::clone(&self.policy);
-        let account = policy.account(raw.platform, raw.account_id);
-        let currency = account.currency.as_deref().or(raw.currency);
-        if let Some(code) = currency {
-            event::currency(code)?;
-        }
+        let in_force = self.policy.account(raw.platform, raw.account_id);
+        let currency = currency(&in_force, raw.currency)?;
         let object = event::campaign_object(raw.payload, currency)?;
-        let flags = if object.budget_unreadable { vec![QualityFlag::Incomplete] } else { Vec::new() };
-        let time_zone = match account.time_zone {
-            Some(zone) => Some(zone.name()),
-            None => self.checked_time_zone(raw)?,
-        };
+        let doubts = if object.budget_unreadable { vec![Doubt::BudgetUnreadable] } else { Vec::new() };
         let body = EventBody::CampaignObserved(CampaignObserved {
             name: object.name.as_deref(),
             status: object.status.as_deref(),
             objective: object.objective.as_deref(),
             daily_budget_micros: object.daily_budget,
             lifetime_budget_micros: object.lifetime_budget,
-            time_zone,
+            time_zone: time_zone(&in_force, raw.time_zone)?.map(Tz::name),
             currency,
             frequency_7d: None,
         });
-        self.emit(raw, at, &object.id, flags, body, out)
+        self.emit(raw, &object.id, &fact(raw, at, doubts, body), out)
     }
 
     pub(super) fn fatigue<O: NormalizeOutput>(
@@ -107,51 +126,45 @@ impl Normalizer {
             level: signal.level,
             message: signal.message.as_deref(),
         });
-        self.emit(raw, at, &signal.campaign_id, Vec::new(), body, out)
+        self.emit(raw, &signal.campaign_id, &fact(raw, at, Vec::new(), body), out)
     }
 
+    /// Writes a fact about a campaign of the record's account; the parsers see to it that its id is not empty.
     fn emit<O: NormalizeOutput>(
-        &mut self,
-        raw: &RawEvent<'_>,
-        at: &Origin<'_>,
-        campaign_id: &str,
-        flags: Vec<QualityFlag>,
-        body: EventBody<'_>,
-        out: &mut O,
-    ) -> Result<Outcome, Refusal<O::Error>> {
-        let event = Event { observed_at: raw.observed_at, origin: *at, flags, doubts: Vec::new(), body };
-        self.emit_event(raw, campaign_id, &event, out)
-    }
-
-    fn emit_event<O: NormalizeOutput>(
         &mut self,
         raw: &RawEvent<'_>,
         campaign_id: &str,
         event: &Event<'_>,
         out: &mut O,
     ) -> Result<Outcome, Refusal<O::Error>> {
-        if campaign_id.is_empty() {
-            return Err(Rejection::new("FIELD_MISSING", "the record names no campaign").into());
-        }
-        self.campaign_key.clear();
-        CampaignKey { platform: raw.platform, account_id: raw.account_id, campaign_id }
-            .write(&mut self.campaign_key);
-        out.event(Some(&self.campaign_key), event).map_err(Refusal::Output)?;
+        self.key.clear();
+        CampaignKey { platform: raw.platform, account_id: raw.account_id, campaign_id }.write(&mut self.key);
+        out.event(Some(&self.key), event).map_err(Refusal::Output)?;
         Ok(flagged(&event.flags))
     }
 
     fn metrics_event<'a>(
         &self,
-        raw: &RawEvent<'_>,
+        raw: &RawEvent<'a>,
+        row: DayRow<'a>,
+        in_force: &'a EffectivePolicy,
         at: &Origin<'a>,
-        batch: BatchRow<'a>,
-        (day, currency, figures): (Day, Option<&'a str>, Figures),
     ) -> Result<Event<'a>, Rejection> {
+        let batch = self.batch(raw)?;
+        let DayRow { day, currency: row_currency, figures } = row;
         self.check_horizon(day, raw.observed_at)?;
-        let flags = quality::doubts(&figures, day, raw.observed_at, &self.policy.quality);
-        let body =
-            EventBody::MetricsObserved(MetricsObserved { source: raw.source, day, batch, currency, figures });
-        Ok(Event { observed_at: raw.observed_at, origin: *at, flags, doubts: Vec::new(), body })
+        let account_currency = currency(in_force, raw.currency)?;
+        let judged = quality::Row {
+            figures: &figures,
+            day,
+            observed_at: raw.observed_at,
+            currency: row_currency,
+            account_currency,
+        };
+        let doubts = quality::doubts(&judged, &in_force.quality);
+        let currency = row_currency.or(account_currency);
+        let observed = MetricsObserved { source: raw.source, day, batch, currency, figures };
+        Ok(fact(raw, at, doubts, EventBody::MetricsObserved(observed)))
     }
 
     /// The row's place in its batch, which must exist.
@@ -168,6 +181,7 @@ impl Normalizer {
             );
             return Err(Rejection::new("BATCH_INVALID", sentence));
         }
+        event::bounded("the batch", batch_id, TEXT_BYTES_MAX)?;
         Ok(batch)
     }
 
@@ -180,10 +194,6 @@ impl Normalizer {
         }
         let sentence = format!("{day} lies more than {months} months before the record was observed");
         Err(Rejection::new("TOO_OLD", sentence))
-    }
-
-    fn checked_time_zone<'a>(&self, raw: &RawEvent<'a>) -> Result<Option<&'a str>, Rejection> {
-        raw.time_zone.map(|name| event::time_zone(name).map(|_| name)).transpose()
     }
 }
 

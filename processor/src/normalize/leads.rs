@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use chrono_tz::Tz;
 use schemas::record::{
-    Contribution, Event, EventBody, LeadChanged, LeadReading, LeadStage, Origin, QualityFlag, RawEvent,
-    Reading, Source,
+    Contribution, Doubt, EventBody, LeadChanged, LeadReading, LeadStage, Origin, RawEvent, Reading, Source,
 };
 use schemas::{CampaignKey, lead_key};
 
-use super::{NormalizeOutput, Normalizer, Refusal, flagged};
-use crate::event::{self, MONEY_MAX};
+use super::{NormalizeOutput, Normalizer, Refusal, fact, flagged};
+use crate::event::{self, MONEY_MAX, TEXT_BYTES_MAX};
 use crate::leads::{Account, Attribution, LeadState};
-use crate::{Outcome, Rejection};
+use crate::{Outcome, Policy, Rejection, quality};
 
 const HOUR_MS: i64 = 3_600_000;
+/// A system and an id, each of the longest and with every character escaped to three.
+const LEAD_KEY_BYTES_MAX: usize = 2 * 3 * TEXT_BYTES_MAX + 1;
 
 impl Normalizer {
     pub(super) fn lead<O: NormalizeOutput>(
@@ -52,29 +52,21 @@ impl Normalizer {
     ) -> Result<Outcome, Refusal<O::Error>> {
         self.check_lead(raw, reading)?;
         let policy = Arc::clone(&self.policy);
-        let in_force = policy.account(raw.platform, raw.account_id);
-        let time_zone = match (in_force.time_zone, raw.time_zone) {
-            (Some(zone), _) => zone,
-            (None, Some(name)) => event::time_zone(name)?,
-            (None, None) => Tz::UTC,
-        };
-        let account = Account {
-            platform: raw.platform,
-            account_id: raw.account_id,
-            time_zone,
-            currency: in_force.currency.as_deref().or(raw.currency),
-        };
+        let account = account_of(raw, &policy)?;
         let position = self.position(reading.lead_key);
         let before = position.and_then(|position| self.leads[position as usize].state.clone());
         let mut after = before.clone().unwrap_or_default();
-        if !after.merge(reading, &account) {
+        if !after.merge(reading, &account, &policy) {
             return Ok(if after.stands(reading) { Outcome::Duplicate } else { Outcome::Stale });
         }
-        let doubtful = reading.stage == LeadStage::Won && after.is_in_other_currency(&account);
-        let flags = if doubtful { vec![QualityFlag::Incomplete] } else { Vec::new() };
-        self.contributions(raw, reading.lead_key, (before.as_ref(), &after), &flags, at, out)?;
+        // Doubted where the deal is told, and where it is found out; not with every later word about the lead.
+        let known = before.as_ref().is_some_and(|before| before.leaves_out_revenue(&policy));
+        let doubtful = after.leaves_out_revenue(&policy) && (reading.stage == LeadStage::Won || !known);
+        let doubts = if doubtful { vec![Doubt::AmountInOtherCurrency] } else { Vec::new() };
+        self.contributions(raw, reading.lead_key, (before.as_ref(), &after), &doubts, at, out)?;
         out.lead(reading.lead_key, &after.record(raw.observed_at, *at)).map_err(Refusal::Output)?;
-        let outcome = if after.attribution().is_some() { flagged(&flags) } else { Outcome::Unattributed };
+        let attributed = after.attribution().is_some();
+        let outcome = if attributed { flagged(&quality::flags(&doubts)) } else { Outcome::Unattributed };
         let position = position.unwrap_or_else(|| self.add(reading.lead_key));
         let before = self.set(position, Some(after));
         self.journal.push((position, before));
@@ -85,6 +77,10 @@ impl Normalizer {
         let ahead_max = i64::from(self.policy.facts.lead_ahead_hours_max);
         if reading.lead_key.is_empty() || reading.campaign_id == Some("") {
             return Err(Rejection::new("FIELD_MISSING", "the lead event has an empty lead key or campaign"));
+        }
+        event::bounded("the lead key", reading.lead_key, LEAD_KEY_BYTES_MAX)?;
+        if let Some(campaign_id) = reading.campaign_id {
+            event::bounded("the lead's campaign", campaign_id, TEXT_BYTES_MAX)?;
         }
         if reading.occurred_at.0 > raw.observed_at.0.saturating_add(ahead_max * HOUR_MS) {
             let sentence = format!(
@@ -98,7 +94,7 @@ impl Normalizer {
             let sentence = format!("the amount of the deal lies outside 0 to {MONEY_MAX}");
             return Err(Rejection::new("NUMBER_INVALID", sentence));
         }
-        reading.currency.map_or(Ok(()), event::currency)
+        reading.currency.map_or(Ok(()), |code| event::currency(code).map(|_| ()))
     }
 
     /// Tells each campaign what the lead added before and adds now; nothing where that is the same.
@@ -107,26 +103,21 @@ impl Normalizer {
         raw: &RawEvent<'_>,
         lead_key: &str,
         (before, after): (Option<&LeadState>, &LeadState),
-        flags: &[QualityFlag],
+        doubts: &[Doubt],
         at: &Origin<'_>,
         out: &mut O,
     ) -> Result<(), Refusal<O::Error>> {
         let mut tell = |campaign: &Attribution, before: Option<Contribution>, after: Option<Contribution>| {
-            self.campaign_key.clear();
+            self.key.clear();
             CampaignKey {
                 platform: &campaign.platform,
                 account_id: &campaign.account_id,
                 campaign_id: &campaign.campaign_id,
             }
-            .write(&mut self.campaign_key);
-            let event = Event {
-                observed_at: raw.observed_at,
-                origin: *at,
-                flags: flags.to_vec(),
-                doubts: Vec::new(),
-                body: EventBody::LeadChanged(LeadChanged { lead_key, before, after }),
-            };
-            out.event(Some(&self.campaign_key), &event).map_err(Refusal::Output)
+            .write(&mut self.key);
+            let body = EventBody::LeadChanged(LeadChanged { lead_key, before, after });
+            let event = fact(raw, at, doubts.to_vec(), body);
+            out.event(Some(&self.key), &event).map_err(Refusal::Output)
         };
         let was = before.and_then(LeadState::attribution).zip(before.and_then(LeadState::counted));
         let is = after.attribution().zip(after.counted());
@@ -148,4 +139,18 @@ impl Normalizer {
             }
         }
     }
+}
+
+/// The account as the record names it. What the policy sets for it is not asked of the record.
+fn account_of<'a>(raw: &RawEvent<'a>, policy: &Policy) -> Result<Account<'a>, Rejection> {
+    let in_force = policy.account(raw.platform, raw.account_id);
+    let time_zone = match raw.time_zone.map(event::time_zone).transpose() {
+        Err(_) if in_force.time_zone.is_some() => None,
+        told => told?,
+    };
+    let currency = match raw.currency.map(event::currency).transpose() {
+        Err(_) if in_force.currency.is_some() => None,
+        told => told?,
+    };
+    Ok(Account { platform: raw.platform, account_id: raw.account_id, time_zone, currency })
 }

@@ -66,15 +66,18 @@ impl Rejection {
     }
 }
 
-/// A value as a sentence quotes it: cut to a bounded length, control characters escaped.
+/// A value as a sentence quotes it: control characters escaped, cut to a bounded length after escaping.
 pub(crate) fn quoted(value: &str) -> String {
     let mut out = String::with_capacity(value.len().min(QUOTED_CHARS_MAX) + 2);
     out.push('"');
-    for (at, char) in value.chars().enumerate() {
-        if at == QUOTED_CHARS_MAX {
+    let mut room = QUOTED_CHARS_MAX;
+    for char in value.chars() {
+        let width = if char.is_control() { char.escape_default().len() } else { 1 };
+        if width > room {
             out.push('…');
             break;
         }
+        room -= width;
         if char.is_control() {
             write!(out, "{}", char.escape_default()).expect("writing to a String cannot fail");
         } else {
@@ -83,4 +86,18 @@ pub(crate) fn quoted(value: &str) -> String {
     }
     out.push('"');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_value_is_bounded_also_when_every_character_needs_an_escape() {
+        assert_eq!(quoted("a\tb\u{7f}🚀"), "\"a\\tb\\u{7f}🚀\"");
+        let longest = quoted(&"\u{9f}".repeat(1_000)).chars().count();
+        assert!((QUOTED_CHARS_MAX - 6..=QUOTED_CHARS_MAX + 3).contains(&longest), "{longest}");
+        assert_eq!(quoted(&"é".repeat(80)).chars().count(), 82);
+        assert!(quoted(&"é".repeat(81)).ends_with("é…\""));
+    }
 }

@@ -1,49 +1,79 @@
-//! Every constant of the rules: read, validated, resolved per account and hashed.
+//! Every constant of the rules: read, validated, resolved per account and campaign, and hashed.
 //!
-//! `default.toml` beside this file is the one source of the defaults. A policy given by the user is laid over it, so
-//! it names only what differs. Unknown keys and impossible values are refused with the key and the rule it breaks.
-//! The binary embeds the policy as the `[policy]` table of its settings ([`Policy`] deserialises from it); roles hand
-//! it to [`crate::Normalizer`] and [`crate::Scorer`]. Windows (30, 7 and 21 days) and the caps of the parts are not
-//! settings, because the published records are defined by them.
+//! `default.toml` beside this file is the one source of the defaults. Over it lie, each naming only what differs, the
+//! policy given by the user, the account's table, and the first `[[campaigns]]` pattern that matches the campaign.
+//! Unknown keys and impossible values are refused with the key and the rule it breaks; every combination of account
+//! and pattern is resolved and validated while loading, so asking later cannot fail. The binary embeds the policy as
+//! the `[policy]` table of its settings ([`Policy`] deserialises from it); roles hand it to [`crate::Normalizer`] and
+//! [`crate::Scorer`]. Windows (30, 7 and 21 days) and the caps of the parts are not settings, because the published
+//! records are defined by them.
 
-mod read;
+mod layer;
 mod score;
+mod alerts;
+mod quality;
+mod pattern;
+mod read;
+mod explain;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+use schemas::AccountKey;
 use schemas::record::Source;
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub(crate) use alerts::{
+    AlertPolicy, BudgetAlert, LeadDropAlert, QualityAlert, SpikeAlert, StaleAlert, UnusedAlert,
+};
+pub use explain::{Layer, Setting};
+pub(crate) use quality::QualityPolicy;
 pub use score::ScorePolicy;
 
-/// Every constant of the rules, with its overrides per account. Deserialises from a table that may name only what
-/// differs from [`Policy::DEFAULT_TOML`]; values are validated while deserialising.
+use layer::Overrides;
+use pattern::Pattern;
+
+/// Every constant of the rules, with its overrides per account and campaign pattern. Deserialises from a table that
+/// may name only what differs from [`Policy::DEFAULT_TOML`]; values are validated while deserialising.
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub(crate) facts: FactsPolicy,
-    pub(crate) quality: QualityPolicy,
-    pub(crate) facebook: FacebookPolicy,
-    base: Arc<AccountPolicy>,
-    accounts: BTreeMap<String, Arc<AccountPolicy>>,
+    base: Scope,
+    /// By platform, then by account, so that looking one up needs no text made of both.
+    accounts: BTreeMap<String, BTreeMap<String, Scope>>,
+    patterns: Vec<Pattern>,
     version: String,
 }
 
-/// What is in force for an account.
+/// What is in force in an account.
 #[derive(Clone, Debug)]
-pub struct AccountPolicy {
+struct Scope {
+    account: Arc<EffectivePolicy>,
+    /// For those of its campaigns that each of the patterns means.
+    campaigns: Vec<Arc<EffectivePolicy>>,
+    /// What the account, or the policy itself, overrides, by section.
+    tables: Overrides,
+}
+
+/// What is in force for a campaign, or for an account as a whole.
+#[derive(Clone, Debug)]
+pub struct EffectivePolicy {
     /// Time zone of the account, where the policy sets it.
     pub time_zone: Option<Tz>,
     /// ISO 4217 currency of the account, where the policy sets it.
     pub currency: Option<String>,
     /// Constants of the score.
     pub score: ScorePolicy,
-    /// Hash of what is in force for the account, 12 hex digits. Overrides of other accounts do not change it.
+    pub(crate) alerts: AlertPolicy,
+    // Shared by all campaigns of the account: patterns do not override them.
+    pub(crate) quality: Arc<QualityPolicy>,
+    pub(crate) facebook: Arc<FacebookPolicy>,
+    /// Hash of what is in force, 12 hex digits. Overrides for other accounts and campaigns do not change it.
     pub version: String,
 }
 
-/// Which facts are taken, and which of several counts.
+/// Which facts are taken, and which of several counts. One for all accounts, because it defines the state.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FactsPolicy {
@@ -52,19 +82,6 @@ pub(crate) struct FactsPolicy {
     pub(crate) batch_rows_max: u16,
     pub(crate) pending_batches_max: u8,
     pub(crate) lead_ahead_hours_max: u16,
-}
-
-/// What makes a fact doubtful.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct QualityPolicy {
-    pub(crate) count_outliers: bool,
-    pub(crate) negative_is_outlier: bool,
-    pub(crate) clicks_above_impressions_is_outlier: bool,
-    pub(crate) reach_above_impressions_is_outlier: bool,
-    pub(crate) ctr_max: f64,
-    pub(crate) ctr_impressions_min: u32,
-    pub(crate) future_days_max: u16,
 }
 
 /// Which of Facebook's action types count.
@@ -119,14 +136,41 @@ impl Policy {
         &self.version
     }
 
-    /// What is in force for an account, which the policy names `platform:account_id`.
+    /// The accounts that the policy names, in order.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountKey<'_>> {
+        self.accounts.iter().flat_map(|(platform, accounts)| {
+            accounts.keys().map(|account_id| AccountKey { platform, account_id })
+        })
+    }
+
+    /// What is in force for an account as a whole, whatever the campaign.
     #[must_use]
-    pub fn account(&self, platform: &str, account_id: &str) -> Arc<AccountPolicy> {
-        if self.accounts.is_empty() {
-            return Arc::clone(&self.base);
-        }
-        let account = self.accounts.get(&format!("{platform}:{account_id}"));
-        Arc::clone(account.unwrap_or(&self.base))
+    pub fn account(&self, platform: &str, account_id: &str) -> Arc<EffectivePolicy> {
+        Arc::clone(&self.scope(platform, account_id).account)
+    }
+
+    /// What is in force for a campaign of an account, by its key as it stands in the topics and its name, where one is known.
+    #[must_use]
+    pub fn campaign(
+        &self,
+        platform: &str,
+        account_id: &str,
+        campaign_key: &str,
+        name: Option<&str>,
+    ) -> Arc<EffectivePolicy> {
+        let scope = self.scope(platform, account_id);
+        let pattern = self.pattern(Some(campaign_key), name);
+        Arc::clone(pattern.map_or(&scope.account, |at| &scope.campaigns[at]))
+    }
+
+    fn scope(&self, platform: &str, account_id: &str) -> &Scope {
+        let account = self.accounts.get(platform).and_then(|accounts| accounts.get(account_id));
+        account.unwrap_or(&self.base)
+    }
+
+    /// Position of the first pattern that matches.
+    fn pattern(&self, campaign_key: Option<&str>, name: Option<&str>) -> Option<usize> {
+        self.patterns.iter().position(|pattern| pattern.matches(campaign_key, name))
     }
 }
 
@@ -138,62 +182,4 @@ impl<'de> Deserialize<'de> for Policy {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(text: &str) -> String {
-        Policy::from_toml(text).expect_err("the policy is wrong").to_string()
-    }
-
-    #[test]
-    fn the_defaults_are_those_of_the_specification() {
-        let account = Policy::default().account("facebook", "1");
-        let score = &account.score;
-        assert_eq!((score.cost_per_lead_target, score.qualified_rate_target), (27.66, 0.30));
-        assert_eq!((score.won_rate_target, score.ctr_target, score.leads_target), (0.08, 0.0259, 60.0));
-        assert_eq!(account.time_zone, None);
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_by_its_name() {
-        assert!(refused("[score]\ncost_target = 3.0").contains("cost_target"));
-        assert!(refused("[scores]\n").contains("scores"));
-        assert!(refused("[accounts.\"facebook:1\"]\nscore = { c1 = 2.0 }").contains("c1"));
-        assert!(refused("[accounts.\"facebook:1\"]\nzone = \"UTC\"").contains("zone"));
-    }
-
-    #[test]
-    fn a_value_out_of_range_is_refused_with_its_rule() {
-        assert!(refused("[score]\nc0 = 0.0").contains("cost_per_lead_target is 0"));
-        assert!(refused("[score]\nroas_weight = 1.5").contains("between 0 and 1"));
-        assert!(refused("[score]\nband_test = 70.0").contains("bands"));
-        assert!(refused("[score]\nqualified_known = [[0.0, 0.0], [0.0, 1.0]]").contains("qualified_known"));
-        assert!(refused("[accounts.\"facebook:1\"]\ntime_zone = \"Mars/Olympus\"").contains("Mars/Olympus"));
-        assert!(refused("[accounts.\"facebook:1\"]\ncurrency = \"euro\"").contains("euro"));
-        assert!(refused("[facts]\nbatch_rows_max = 0").contains("batch_rows_max"));
-        assert!(refused("[accounts.\"123\"]").contains("platform:account_id"));
-    }
-
-    #[test]
-    fn an_override_changes_its_account_and_no_other() {
-        let policy = Policy::from_toml(
-            "[accounts.\"facebook:1\"]\ntime_zone = \"Pacific/Apia\"\ncurrency = \"WST\"\nscore = { c0 = 40, T = 10 }",
-        )
-        .unwrap();
-        let (one, two) = (policy.account("facebook", "1"), policy.account("facebook", "2"));
-        assert_eq!((one.score.cost_per_lead_target, two.score.cost_per_lead_target), (40.0, 27.66));
-        assert_eq!((one.score.leads_target, one.score.qualified_rate_target), (10.0, 0.30));
-        assert_eq!(one.time_zone, Some(Tz::Pacific__Apia));
-        assert_ne!(one.version, two.version);
-        assert_eq!(two.version, Policy::default().account("facebook", "2").version);
-        assert_ne!(policy.version(), Policy::default().version());
-    }
-
-    #[test]
-    fn the_version_depends_on_values_and_not_on_how_they_are_written() {
-        let written = Policy::from_toml("[score]\nc0 = 27.66").unwrap();
-        assert_eq!(written.version(), Policy::default().version());
-        assert_ne!(Policy::from_toml("[score]\nc0 = 27.67").unwrap().version(), written.version());
-        assert_eq!(written.version().len(), 12);
-    }
-}
+mod tests;

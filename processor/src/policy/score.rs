@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::PolicyError;
+use super::layer::Section;
 
 /// How many ages the tables by age are laid out for: 0 to 30 days, those of the window.
 const AGES: usize = 31;
@@ -56,7 +57,7 @@ pub struct ScorePolicy {
 }
 
 /// The specification's symbols for the settings.
-pub(super) const SYMBOLS: [(&str, &str); 12] = [
+const SYMBOLS: [(&str, &str); 12] = [
     ("c0", "cost_per_lead_target"),
     ("q0", "qualified_rate_target"),
     ("w0", "won_rate_target"),
@@ -77,31 +78,12 @@ impl ScorePolicy {
     /// # Errors
     /// When a key is unknown or a value is out of range.
     pub fn with_overrides(&self, overrides: &toml::Table) -> Result<Self, PolicyError> {
-        let unreadable = |reason: String| PolicyError::Unreadable(format!("[score] {reason}"));
-        let mut table = toml::Table::try_from(self).map_err(|e| unreadable(e.to_string()))?;
-        for (key, value) in overrides {
-            let name =
-                SYMBOLS.iter().find(|(symbol, _)| symbol == key).map_or(key.as_str(), |(_, name)| name);
-            table.insert(name.to_owned(), value.clone());
-        }
-        table.try_into::<Self>().map_err(|e| unreadable(e.message().to_owned()))?.checked()
+        self.overlaid(overrides)
     }
 
     /// Share of a cohort's qualifications and wins that are known at an age of 0 to 30 days.
     pub(crate) fn known(&self, age: usize) -> [f64; 2] {
         self.known[age.min(AGES - 1)]
-    }
-
-    /// Validates the values and lays out what is computed from them.
-    pub(super) fn checked(mut self) -> Result<Self, PolicyError> {
-        self.check_ranges()?;
-        self.check_order()?;
-        check_known("qualified_known", &self.qualified_known)?;
-        check_known("won_known", &self.won_known)?;
-        let by_age =
-            |age: u32| [at(&self.qualified_known, f64::from(age)), at(&self.won_known, f64::from(age))];
-        self.known = (0..=30).map(by_age).collect();
-        Ok(self)
     }
 
     fn check_ranges(&self) -> Result<(), PolicyError> {
@@ -123,6 +105,7 @@ impl ScorePolicy {
             ("engagement_curve", self.engagement_curve[0]),
             ("frequency_free", self.frequency_free),
             ("guard_low_targets", self.guard_low_targets),
+            ("guard_high_targets", self.guard_high_targets),
             ("confidence_decay_hours", self.confidence_decay_hours),
         ] {
             require(value > 0.0 && value <= 1e12, key, value, "it must be above 0 and at most 1e12")?;
@@ -151,6 +134,7 @@ impl ScorePolicy {
             ("frequency_exponent", self.frequency_exponent),
             ("announce_margin", self.announce_margin),
             ("metrics_fresh_hours", self.metrics_fresh_hours),
+            ("metrics_age_hours_max", self.metrics_age_hours_max),
         ] {
             require((0.0..=1e6).contains(&value), key, value, "it must lie between 0 and 1e6")?;
         }
@@ -158,15 +142,25 @@ impl ScorePolicy {
     }
 
     fn check_order(&self) -> Result<(), PolicyError> {
-        let edges = [100.0, self.band_increase, self.band_continue, self.band_test, self.band_reduce, 0.0];
-        let falling = edges.windows(2).all(|pair| pair[0] > pair[1]);
-        let shown = format!("{:?}", &edges[1..5]);
-        require_shown(falling, "bands", shown, "their lower edges must fall, below 100 and above 0")?;
-        let guards = self.guard_high_targets >= self.guard_low_targets
-            && (0.0..=100.0).contains(&self.guard_high_cap)
-            && (self.guard_high_cap..=100.0).contains(&self.guard_low_cap);
-        let shown = format!("{} (cap {})", self.guard_high_targets, self.guard_high_cap);
-        require_shown(guards, "guard_high_targets", shown, "the high guard must come later and cap lower")?;
+        let edges = [
+            ("", 100.0),
+            ("band_increase", self.band_increase),
+            ("band_continue", self.band_continue),
+            ("band_test", self.band_test),
+            ("band_reduce", self.band_reduce),
+        ];
+        let rule = "the lower edges of the bands must fall from 100 to 0: increase, continue, test, reduce";
+        for pair in edges.windows(2) {
+            let ((_, above), (key, edge)) = (pair[0], pair[1]);
+            require(edge < above && edge > 0.0, key, edge, rule)?;
+        }
+        let later = self.guard_high_targets >= self.guard_low_targets;
+        let rule = "the high guard must not come before the low one";
+        require(later, "guard_high_targets", self.guard_high_targets, rule)?;
+        let low = (0.0..=100.0).contains(&self.guard_low_cap);
+        require(low, "guard_low_cap", self.guard_low_cap, "it must lie between 0 and 100")?;
+        let high = (0.0..=self.guard_low_cap).contains(&self.guard_high_cap);
+        require(high, "guard_high_cap", self.guard_high_cap, "it must lie between 0 and guard_low_cap")?;
         let ages = self.metrics_age_hours_max >= self.metrics_fresh_hours;
         require(
             ages,
@@ -177,16 +171,40 @@ impl ScorePolicy {
     }
 }
 
+impl Section for ScorePolicy {
+    const NAME: &str = "score";
+
+    fn checked(mut self) -> Result<Self, PolicyError> {
+        self.check_ranges()?;
+        self.check_order()?;
+        check_known("qualified_known", &self.qualified_known)?;
+        check_known("won_known", &self.won_known)?;
+        let by_age =
+            |age: u32| [at(&self.qualified_known, f64::from(age)), at(&self.won_known, f64::from(age))];
+        self.known = (0..=30).map(by_age).collect();
+        Ok(self)
+    }
+
+    fn spelled_out(key: &str) -> &str {
+        SYMBOLS.iter().find(|(symbol, _)| *symbol == key).map_or(key, |(_, name)| name)
+    }
+}
+
 /// A table by age is never empty, ages rise from 0, shares rise within 0 to 1.
 fn check_known(key: &str, points: &[[f64; 2]]) -> Result<(), PolicyError> {
     let rising = points.windows(2).all(|pair| pair[0][0] < pair[1][0] && pair[0][1] <= pair[1][1]);
     let bounded = points.iter().all(|[age, share]| *age >= 0.0 && *age <= 1e6 && (0.0..=1.0).contains(share));
     let rule = "it needs points [age, share] with rising ages and shares that rise within 0 to 1";
-    require_shown(!points.is_empty() && rising && bounded, key, format!("{points:?}"), rule)
+    require_shown(
+        !points.is_empty() && rising && bounded,
+        &format!("score.{key}"),
+        format!("{points:?}"),
+        rule,
+    )
 }
 
 fn require(holds: bool, key: &str, value: f64, rule: &'static str) -> Result<(), PolicyError> {
-    require_shown(holds, key, value.to_string(), rule)
+    require_shown(holds, &format!("score.{key}"), value.to_string(), rule)
 }
 
 pub(super) fn require_shown(

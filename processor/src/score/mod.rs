@@ -16,7 +16,7 @@ mod window;
 use schemas::record::{Action, Guard, Parts, WindowTotals};
 use schemas::{Day, Micros};
 
-pub use reasons::{Finding, Findings, findings};
+pub use reasons::{DoubtfulDays, Finding, Findings, findings};
 pub(crate) use window::Window;
 
 use crate::policy::ScorePolicy;

@@ -6,15 +6,26 @@
 
 use std::fmt::Write as _;
 
-use schemas::record::Guard;
+use schemas::record::{Doubt, Guard};
 
 use super::{Score, rounded};
 use crate::policy::ScorePolicy;
 
 /// Below this share of observed leads, quality is called unknown rather than low or high.
 const QUALITY_KNOWN_MIN: f64 = 1.0 / 3.0;
-/// One guard, five dimensions, fatigue, little data, old data.
-const FINDINGS_MAX: usize = 9;
+/// One guard, five dimensions, fatigue, little data, old data, and every doubt.
+const FINDINGS_MAX: usize = 9 + Doubt::ALL.len();
+
+/// How many days of the window each doubt is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DoubtfulDays([u8; Doubt::ALL.len()]);
+
+impl DoubtfulDays {
+    /// One more day has this doubt.
+    pub fn add(&mut self, doubt: Doubt) {
+        self.0[doubt as usize] = self.0[doubt as usize].saturating_add(1);
+    }
+}
 
 /// A reason before it has words.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -51,7 +62,7 @@ impl Findings {
 
 /// The reasons for a score, most important first.
 #[must_use]
-pub fn findings(score: &Score, policy: &ScorePolicy) -> Findings {
+pub fn findings(score: &Score, doubtful: &DoubtfulDays, policy: &ScorePolicy) -> Findings {
     let mut found = Findings::default();
     let detail = &score.detail;
     if let Some(guard) = score.guard {
@@ -79,6 +90,9 @@ pub fn findings(score: &Score, policy: &ScorePolicy) -> Findings {
             policy.metrics_fresh_hours
         };
         found.push("STALE_DATA", hours.floor(), limit, -2.0);
+    }
+    for (doubt, days) in Doubt::ALL.into_iter().zip(doubtful.0).filter(|(_, days)| *days > 0) {
+        found.push(doubt.symbol(), f64::from(days), 0.0, -3.0);
     }
     let len = found.len;
     // A stable sort: equal losses stay in the order of the dimensions.

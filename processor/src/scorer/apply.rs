@@ -1,14 +1,20 @@
 //! One event into the state.
 
+use std::sync::Arc;
+
 use schemas::Day;
 use schemas::record::{
-    CampaignObserved, Event, EventBody, FatigueSignal, LeadChanged, MetricsObserved, Origin, QualityFlag,
+    BatchRow, CampaignObserved, Event, EventBody, FatigueSignal, LeadChanged, MetricsObserved, Origin,
+    QualityFlag,
 };
 
-use super::batches::{Stamp, Taken};
-use super::campaign::Observed;
+use super::accounts::AccountState;
+use super::batches::{Judge, Row, Stamp, Taken};
 use super::day::{self, DayState};
-use super::journal::{Cause, TouchedDay};
+use super::days::packed;
+use super::figures::{Currency, Marks, Packed};
+use super::journal::Cause;
+use super::profile::{Observed, Profile};
 use super::{Applied, Scorer};
 use crate::normalize::flagged;
 use crate::outcome::quoted;
@@ -38,9 +44,13 @@ impl Scorer {
             EventBody::CampaignObserved(seen) => self.observed(key, event, seen, cause),
             EventBody::FatigueSignal(signal) => self.tired(key, event, signal, cause),
             EventBody::LeadChanged(lead) => self.lead(key, event, lead, cause),
-            EventBody::Tick(_) | EventBody::AccountObserved(_) | EventBody::QualityCounted(_) => {
-                Ok(Outcome::Accepted)
+            EventBody::AccountObserved(seen) => {
+                self.account(key, cause, &event.flags, |account| account.observe(seen, event.observed_at))
             }
+            EventBody::QualityCounted(counted) => {
+                self.account(key, cause, &event.flags, |account| account.count(counted))
+            }
+            EventBody::Tick(_) => Ok(Outcome::Accepted),
         };
         result.map_or_else(Applied::rejected, Applied::from)
     }
@@ -55,53 +65,59 @@ impl Scorer {
         if self.is_beyond_horizon(metrics.day) {
             return Ok(Outcome::Stale);
         }
-        let batch = metrics.batch;
-        if batch.row_index < 0 || batch.row_index >= batch.row_count || batch.batch_id.is_empty() {
-            let sentence = format!("row {} of {} does not exist", batch.row_index, batch.row_count);
-            return Err(Rejection::new("BATCH_INVALID", sentence));
-        }
-        let stamp = Stamp { observed_at: event.observed_at, batch_id: self.names.share(batch.batch_id) };
-        let row = day::row(stamp, (batch.row_index, batch.row_count), &metrics.figures, &event.flags);
+        let slot = day::slot(metrics.source).ok_or_else(|| {
+            let sentence = format!("{} reports no figures", metrics.source.symbol());
+            Rejection::new("SOURCE_INVALID", sentence)
+        })?;
+        let row = self.row(event, metrics)?;
         let (position, created) = self.campaign(key)?;
         let campaign = &self.campaigns[position as usize];
-        let at = campaign.find(metrics.day);
-        let taken = match at {
-            Ok(at) => campaign.days[at].weigh(metrics.source, &row, &self.policy.facts),
-            Err(_) => Taken::Changed,
-        };
-        match taken {
+        let policy = Arc::clone(&self.policy);
+        let spend_min = campaign.spend_min;
+        let pending_max = usize::from(policy.facts.pending_batches_max);
+        let judge = Judge { names: &self.names, pending_max, spend_min };
+        let at = campaign.days.find(metrics.day);
+        let mut day = at.map_or_else(|_| DayState::new(), |at| campaign.days.get(at));
+        match day.weigh(slot, &row, &judge) {
             Taken::Changed => {}
             Taken::Repeated => return Ok(Outcome::Duplicate),
             Taken::Stale => return Ok(Outcome::Stale),
-            Taken::Contradictory => {
-                let sentence = format!(
-                    "the batch {} said before how many rows it has, and not {}",
-                    quoted(batch.batch_id),
-                    batch.row_count
-                );
-                return Err(Rejection::new("BATCH_CONTRADICTORY", sentence));
-            }
-            Taken::TooLarge => {
-                let sentence = format!(
-                    "the rows of the batch {} add up to more than a day can have",
-                    quoted(batch.batch_id)
-                );
-                return Err(Rejection::new("BATCH_TOO_LARGE", sentence));
-            }
+            Taken::Contradictory => return Err(contradictory(&metrics.batch)),
+            Taken::TooLarge => return Err(too_large(&metrics.batch)),
         }
+        let before = day.sources[slot].as_ref().and_then(|batches| batches.newest);
+        let standing = day.take((slot, metrics.source), &row, &judge, &policy.facts);
         self.touch(position, created, cause);
-        let at = self.touch_day(position, metrics.day, at, cause);
-        let campaign = &mut self.campaigns[position as usize];
-        let observed_at = campaign.days[at].take(metrics.source, row, &self.policy.facts);
-        campaign.core.metrics_at = campaign.core.metrics_at.max(observed_at);
-        if let Some(currency) = metrics.currency
-            && campaign.core.profile.currency.is_none()
-        {
-            let mut profile = (*campaign.core.profile).clone();
-            profile.currency = Some(currency.into());
-            campaign.set_profile(profile);
+        self.put_day(position, metrics.day, at, &day, cause);
+        if let Some(standing) = standing {
+            self.campaigns[position as usize].observe(before.as_ref(), &standing);
         }
         Ok(flagged(&event.flags))
+    }
+
+    /// The row of figures, if it is one.
+    fn row(&mut self, event: &Event<'_>, metrics: &MetricsObserved<'_>) -> Result<Row, Rejection> {
+        let BatchRow { batch_id, row_index, row_count } = metrics.batch;
+        let rows_max = i32::from(self.policy.facts.batch_rows_max);
+        if row_index < 0 || row_index >= row_count || row_count > rows_max || batch_id.is_empty() {
+            let sentence = format!("row {row_index} of {row_count} does not exist; a batch has 1 to {rows_max}");
+            return Err(Rejection::new("BATCH_INVALID", sentence));
+        }
+        let currency = match metrics.currency {
+            None => None,
+            Some(code) => Some(Currency::new(code).ok_or_else(|| {
+                let sentence = format!("the currency is {}: not three capital letters", quoted(code));
+                Rejection::new("CURRENCY_INVALID", sentence)
+            })?),
+        };
+        Ok(Row {
+            stamp: Stamp { observed_at: event.observed_at, batch: self.names.intern(batch_id) },
+            index: row_index,
+            count: row_count,
+            figures: Packed::from(&metrics.figures),
+            marks: Marks::new(&event.flags, &event.doubts),
+            currency,
+        })
     }
 
     fn observed(
@@ -114,7 +130,7 @@ impl Scorer {
         let (position, created) = self.campaign(key)?;
         let mut profile = (*self.campaigns[position as usize].core.profile).clone();
         let observed = profile.observe(seen, event.observed_at);
-        self.profiled(position, created, (profile, observed), &event.flags, cause)
+        Ok(self.profiled(position, created, (profile, observed), &event.flags, cause))
     }
 
     fn tired(
@@ -126,29 +142,39 @@ impl Scorer {
     ) -> Result<Outcome, Rejection> {
         let (position, created) = self.campaign(key)?;
         let mut profile = (*self.campaigns[position as usize].core.profile).clone();
-        let observed = profile.tire(signal.level, event.observed_at);
-        self.profiled(position, created, (profile, observed), &event.flags, cause)
+        let observed = profile.tire(signal, event.observed_at);
+        Ok(self.profiled(position, created, (profile, observed), &event.flags, cause))
     }
 
     fn profiled(
         &mut self,
         position: u32,
         created: bool,
-        (profile, observed): (super::campaign::Profile, Observed),
+        (profile, observed): (Profile, Observed),
         flags: &[QualityFlag],
         cause: Cause,
-    ) -> Result<Outcome, Rejection> {
+    ) -> Outcome {
         // A campaign that exists only through an observation that says nothing is still touched, so that an abort
         // takes it away again.
         if created || observed == Observed::Changed {
             self.touch(position, created, cause);
-            self.campaigns[position as usize].set_profile(profile);
+            self.campaigns[position as usize].set_profile(profile, &self.policy);
         }
-        Ok(match observed {
-            Observed::Changed => flagged(flags),
-            Observed::Repeated => Outcome::Duplicate,
-            Observed::Stale => Outcome::Stale,
-        })
+        outcome(observed, flags)
+    }
+
+    fn account(
+        &mut self,
+        key: &str,
+        cause: Cause,
+        flags: &[QualityFlag],
+        change: impl FnOnce(&mut AccountState) -> Observed,
+    ) -> Result<Outcome, Rejection> {
+        let observed = self.accounts.change(key, cause, change).ok_or_else(|| {
+            let sentence = format!("{} is not an account key, platform:account", quoted(key));
+            Rejection::new("KEY_INVALID", sentence)
+        })?;
+        Ok(outcome(observed, flags))
     }
 
     fn lead(
@@ -166,50 +192,65 @@ impl Scorer {
         let (position, created) = self.campaign(key)?;
         self.touch(position, created, cause);
         for (contribution, sign) in recent.into_iter().flatten() {
-            let at = self.campaigns[position as usize].find(contribution.created_day);
-            let at = self.touch_day(position, contribution.created_day, at, cause);
-            if !self.campaigns[position as usize].days[at].count(&contribution, sign) {
-                let sentence = format!(
-                    "the revenue of {key} on {} exceeds what can be summed",
-                    contribution.created_day
-                );
+            let date = contribution.created_day;
+            let days = &self.campaigns[position as usize].days;
+            let at = days.find(date);
+            let mut day = at.map_or_else(|_| DayState::new(), |at| days.get(at));
+            if !day.count(&contribution, sign) {
+                let sentence = format!("the revenue of {key} on {date} exceeds what can be summed");
                 return Err(Rejection::new("REVENUE_TOO_LARGE", sentence));
             }
+            self.put_day(position, date, at, &day, cause);
         }
         Ok(flagged(&event.flags))
     }
 
     fn campaign(&mut self, key: &str) -> Result<(u32, bool), Rejection> {
-        self.position_or_new(key).ok_or_else(|| {
+        let known_since = self.clock.log_time.unwrap_or_default();
+        self.position_or_new(key, known_since).ok_or_else(|| {
             let sentence = format!("{} is not a campaign key, platform:account:campaign", quoted(key));
             Rejection::new("KEY_INVALID", sentence)
         })
     }
 
-    /// Keeps the day as it is now, unless the transaction touched it before, and makes it if it is new. Returns where
-    /// it is.
-    fn touch_day(&mut self, position: u32, day: Day, at: Result<usize, usize>, cause: Cause) -> usize {
-        let days = &mut self.campaigns[position as usize].days;
-        match at {
-            Ok(at) => {
-                if let Some(entry) = self.journal.day(days[at].touch) {
-                    entry.cause = cause;
-                } else {
-                    let before = Some(days[at].clone());
-                    days[at].touch = self.journal.enter_day(TouchedDay { position, day, before, cause });
-                }
-                at
-            }
-            Err(at) => {
-                let mut new = DayState::new(day);
-                new.touch = self.journal.enter_day(TouchedDay { position, day, before: None, cause });
-                days.insert(at, new);
-                at
-            }
+    /// Keeps the day as it was, unless the transaction touched it before, and puts what it is now in its place.
+    fn put_day(
+        &mut self,
+        position: u32,
+        date: Day,
+        at: Result<usize, usize>,
+        day: &DayState,
+        cause: Cause,
+    ) {
+        let campaign = &mut self.campaigns[position as usize];
+        if !self.journal.touch_day(campaign.touch, date, cause) {
+            let before = at.ok().map(|at| campaign.days.raw(at));
+            self.journal.enter_day(campaign.touch, date, before, cause);
         }
+        campaign.days.put(at, date, packed(day, &mut self.buffer));
     }
 
     pub(super) fn is_beyond_horizon(&self, day: Day) -> bool {
         self.clock.oldest.is_some_and(|oldest| day < oldest)
     }
+}
+
+fn outcome(observed: Observed, flags: &[QualityFlag]) -> Outcome {
+    match observed {
+        Observed::Changed => flagged(flags),
+        Observed::Repeated => Outcome::Duplicate,
+        Observed::Stale => Outcome::Stale,
+    }
+}
+
+fn contradictory(batch: &BatchRow<'_>) -> Rejection {
+    let (name, count) = (quoted(batch.batch_id), batch.row_count);
+    let sentence = format!("the batch {name} said before how many rows it has, and not {count}");
+    Rejection::new("BATCH_CONTRADICTORY", sentence)
+}
+
+fn too_large(batch: &BatchRow<'_>) -> Rejection {
+    let name = quoted(batch.batch_id);
+    let sentence = format!("the rows of the batch {name} add up to more than a day can have");
+    Rejection::new("BATCH_TOO_LARGE", sentence)
 }

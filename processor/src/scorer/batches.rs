@@ -3,71 +3,77 @@
 //! A batch is named by its stamp, the moment it was observed and then its id; the largest complete stamp stands. Rows
 //! of a batch add up, and it counts once all of them have arrived. Batches newer than the standing one are collected
 //! side by side, so the order in which their rows interleave does not matter. An outlier is confirmed when the
-//! complete batch right before it has the same figures, so while the standing batch is an outlier that one is kept
-//! too. Everything else older is stale.
+//! complete batch right before it has the same figures, so while the standing batch may be one ([`Judge`]) that one is
+//! kept too. Everything else older is stale.
 //!
 //! The bound: of more than `pending_max` incomplete batches the oldest is forgotten and its rows become stale; only
 //! then can the order of arrival show, until a newer batch completes. A row is known by its stamp and index: a second
 //! one under the same name is taken for a repetition, whatever it says.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
 
-use schemas::TimestampMs;
-use schemas::record::{PendingBatch, QualityFlag, Source, SourceDay};
+use schemas::record::{Doubt, PendingBatch, Source, SourceDay};
+use schemas::{Micros, TimestampMs};
 
-use super::figures::{Flags, Packed};
+use super::figures::{Currency, Marks, Packed, SPEND};
+use super::names::{NameId, Names};
 
 /// The batches of one source and day.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Batches {
     pub(super) source: Source,
-    newest: Option<Complete>,
-    /// What is there only while something unusual is going on.
-    rest: Option<Box<Rest>>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Rest {
-    /// The complete batch before the newest; kept while the newest is an outlier.
-    previous: Option<Complete>,
+    pub(super) newest: Option<Complete>,
+    /// The complete batch before the newest; kept while the newest may be an outlier.
+    pub(super) previous: Option<Complete>,
     /// Newest first.
-    pending: Vec<Pending>,
+    pub(super) pending: Vec<Pending>,
 }
 
 /// A complete batch.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Complete {
     pub(super) stamp: Stamp,
     pub(super) figures: Packed,
-    pub(super) flags: Flags,
+    pub(super) marks: Marks,
+    pub(super) currency: Option<Currency>,
 }
 
-/// Orders batches: by the moment of observation, then by id.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Names a batch: the moment of observation, then its id. Ordered by [`Stamp::order`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) observed_at: TimestampMs,
-    pub(super) batch_id: Arc<str>,
+    pub(super) batch: NameId,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Pending {
-    stamp: Stamp,
-    row_count: i32,
+pub(super) struct Pending {
+    pub(super) stamp: Stamp,
+    pub(super) row_count: i32,
     /// Bit i of byte i/8, lowest bit first.
-    rows: Box<[u8]>,
-    figures: Packed,
-    flags: Flags,
+    pub(super) rows: Box<[u8]>,
+    pub(super) figures: Packed,
+    pub(super) marks: Marks,
+    pub(super) currency: Option<Currency>,
 }
 
 /// One row of a batch.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
     pub(super) stamp: Stamp,
     pub(super) index: i32,
     pub(super) count: i32,
     pub(super) figures: Packed,
-    pub(super) flags: Flags,
+    pub(super) marks: Marks,
+    pub(super) currency: Option<Currency>,
+}
+
+/// What is fixed while batches are compared and taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judge<'a> {
+    pub(super) names: &'a Names,
+    pub(super) pending_max: usize,
+    /// A day that spent as much may yet be found an outlier.
+    pub(super) spend_min: Micros,
 }
 
 /// What a row did.
@@ -85,39 +91,59 @@ pub(super) enum Taken {
     TooLarge,
 }
 
-impl Batches {
-    pub(super) fn new(source: Source) -> Self {
-        Self { source, newest: None, rest: None }
+impl Stamp {
+    pub(super) fn order(&self, other: &Self, names: &Names) -> Ordering {
+        self.observed_at.cmp(&other.observed_at).then_with(|| {
+            if self.batch == other.batch {
+                Ordering::Equal
+            } else {
+                names.text(self.batch).cmp(names.text(other.batch))
+            }
+        })
+    }
+}
+
+impl Complete {
+    pub(super) fn spends_at_least(&self, min: Micros) -> bool {
+        self.figures.values[SPEND] >= min.0
     }
 
-    /// The batch that stands.
-    pub(super) fn newest(&self) -> Option<&Complete> {
-        self.newest.as_ref()
+    /// Whether the batch before it must be known to tell if it is to be trusted.
+    fn may_be_outlier(&self, judge: &Judge<'_>) -> bool {
+        self.marks.is_outlier() || self.spends_at_least(judge.spend_min)
+    }
+}
+
+impl Batches {
+    pub(super) fn new(source: Source) -> Self {
+        Self { source, newest: None, previous: None, pending: Vec::new() }
+    }
+
+    /// Whether the batch before the standing one said the same.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.previous.zip(self.newest).is_some_and(|(previous, newest)| {
+            previous.figures == newest.figures && previous.currency == newest.currency
+        })
     }
 
     /// The doubts that remain about the standing batch.
-    pub(super) fn doubts(&self) -> Flags {
-        let Some(newest) = &self.newest else { return Flags::default() };
-        let previous = self.rest.as_ref().and_then(|rest| rest.previous.as_ref());
-        if previous.is_some_and(|previous| previous.figures == newest.figures) {
-            newest.flags.without(QualityFlag::Outlier)
-        } else {
-            newest.flags
-        }
+    pub(super) fn marks(&self) -> Marks {
+        let marks = self.newest.map(|newest| newest.marks).unwrap_or_default();
+        if self.is_confirmed() { marks.confirmed() } else { marks }
     }
 
     /// What the row would do, found without changing anything. [`Taken::Changed`] stands for all that would change.
-    pub(super) fn weigh(&self, row: &Row, pending_max: usize) -> Taken {
-        let previous = self.rest.as_ref().and_then(|rest| rest.previous.as_ref());
-        if [self.newest.as_ref(), previous].into_iter().flatten().any(|batch| batch.stamp == row.stamp) {
+    pub(super) fn weigh(&self, row: &Row, judge: &Judge<'_>) -> Taken {
+        if [self.newest, self.previous].into_iter().flatten().any(|batch| batch.stamp == row.stamp) {
             return Taken::Repeated;
         }
-        if !self.is_wanted(&row.stamp) {
+        let newer = |than: &Stamp| row.stamp.order(than, judge.names).is_gt();
+        if self.floor(judge).is_some_and(|floor| !newer(&floor)) {
             return Taken::Stale;
         }
-        match self.pending().iter().find(|pending| pending.stamp == row.stamp) {
+        match self.pending.iter().find(|pending| pending.stamp == row.stamp) {
             None if row.count > 1
-                && self.pending().iter().filter(|p| p.stamp > row.stamp).count() >= pending_max =>
+                && self.pending.iter().filter(|p| !newer(&p.stamp)).count() >= judge.pending_max =>
             {
                 Taken::Stale
             }
@@ -130,116 +156,94 @@ impl Batches {
     }
 
     /// Takes a row that [`Self::weigh`] said would change something.
-    pub(super) fn take(&mut self, row: Row, pending_max: usize) {
+    pub(super) fn take(&mut self, row: &Row, judge: &Judge<'_>) {
+        let Row { stamp, figures, marks, currency, .. } = *row;
         if row.count == 1 {
-            self.install(Complete { stamp: row.stamp, figures: row.figures, flags: row.flags });
+            self.install(Complete { stamp, figures, marks, currency }, judge);
             return;
         }
-        let rest = self.rest.get_or_insert_default();
-        let at = rest.pending.partition_point(|pending| pending.stamp > row.stamp);
-        if rest.pending.get(at).is_none_or(|pending| pending.stamp != row.stamp) {
-            rest.pending.insert(at, Pending::new(&row));
-            rest.pending.truncate(pending_max);
+        let at = self.pending.partition_point(|pending| pending.stamp.order(&stamp, judge.names).is_gt());
+        if self.pending.get(at).is_none_or(|pending| pending.stamp != stamp) {
+            self.pending.insert(at, Pending::new(row));
+            self.pending.truncate(judge.pending_max);
         } else {
-            rest.pending[at].add(&row);
+            self.pending[at].add(row);
         }
-        if rest.pending[at].is_complete() {
-            let Pending { stamp, figures, flags, .. } = rest.pending.remove(at);
-            self.install(Complete { stamp, figures, flags });
+        if self.pending[at].is_complete() {
+            let Pending { stamp, figures, marks, currency, .. } = self.pending.remove(at);
+            self.install(Complete { stamp, figures, marks, currency }, judge);
         }
     }
 
-    fn install(&mut self, batch: Complete) {
-        match self.newest.as_ref().map(|newest| batch.stamp.cmp(&newest.stamp)) {
+    fn install(&mut self, batch: Complete, judge: &Judge<'_>) {
+        match self.newest.map(|newest| batch.stamp.order(&newest.stamp, judge.names)) {
             None => self.newest = Some(batch),
             Some(Ordering::Greater) => {
-                let doubtful = batch.flags.contains(QualityFlag::Outlier);
                 let before = self.newest.replace(batch);
-                if doubtful {
-                    self.rest.get_or_insert_default().previous = before;
-                } else if let Some(rest) = &mut self.rest {
-                    rest.previous = None;
-                }
+                self.previous = before.filter(|_| batch.may_be_outlier(judge));
             }
-            Some(_) => self.rest.get_or_insert_default().previous = Some(batch),
+            Some(_) => self.previous = Some(batch),
         }
-        self.tidy();
-    }
-
-    /// Forgets pending batches that cannot count any more, and the room for them.
-    fn tidy(&mut self) {
-        let Some(mut rest) = self.rest.take() else { return };
-        let floor = self.floor(rest.previous.as_ref()).cloned();
-        rest.pending.retain(|pending| floor.as_ref().is_none_or(|floor| pending.stamp > *floor));
-        if *rest != Rest::default() {
-            self.rest = Some(rest);
-        }
-    }
-
-    fn is_wanted(&self, stamp: &Stamp) -> bool {
-        let previous = self.rest.as_ref().and_then(|rest| rest.previous.as_ref());
-        self.floor(previous).is_none_or(|floor| stamp > floor)
+        let floor = self.floor(judge);
+        self.pending.retain(|pending| {
+            floor.is_none_or(|floor| pending.stamp.order(&floor, judge.names).is_gt())
+        });
     }
 
     /// The stamp that a batch must exceed to matter.
-    fn floor<'a>(&'a self, previous: Option<&'a Complete>) -> Option<&'a Stamp> {
-        let newest = self.newest.as_ref()?;
-        if newest.flags.contains(QualityFlag::Outlier) {
-            previous.map(|batch| &batch.stamp)
+    fn floor(&self, judge: &Judge<'_>) -> Option<Stamp> {
+        let newest = self.newest?;
+        if newest.may_be_outlier(judge) {
+            self.previous.map(|batch| batch.stamp)
         } else {
-            Some(&newest.stamp)
+            Some(newest.stamp)
         }
-    }
-
-    fn pending(&self) -> &[Pending] {
-        self.rest.as_ref().map_or(&[], |rest| &rest.pending)
     }
 
     /// The records of the state. A source has several while more than one batch must be kept: its first is the one
     /// whose figures stand, the others carry the batch before an outlier and further pending ones.
-    pub(super) fn write_to<'a>(&'a self, records: &mut Vec<SourceDay<'a>>) {
-        let previous = self.rest.as_ref().and_then(|rest| rest.previous.as_ref());
-        let mut complete = [self.newest.as_ref(), previous].into_iter().flatten();
-        let mut pending = self.pending().iter();
+    pub(super) fn write_to<'a>(&'a self, names: &'a Names, records: &mut Vec<SourceDay<'a>>) {
+        let mut complete = [self.newest.as_ref(), self.previous.as_ref()].into_iter().flatten();
+        let mut pending = self.pending.iter();
         loop {
             let (batch, pending) = (complete.next(), pending.next());
             if batch.is_none() && pending.is_none() {
                 return;
             }
+            let marks = batch.map(|batch| batch.marks).unwrap_or_default();
             records.push(SourceDay {
                 source: self.source,
-                batch_id: batch.map_or("", |batch| &batch.stamp.batch_id),
+                batch_id: batch.map_or("", |batch| names.text(batch.stamp.batch)),
                 observed_at: batch.map_or(TimestampMs(0), |batch| batch.stamp.observed_at),
+                currency: batch.and_then(|batch| batch.currency.as_ref()).map(Currency::text),
                 figures: batch.map(|batch| (&batch.figures).into()).unwrap_or_default(),
-                flags: batch.map(|batch| batch.flags.to_vec()).unwrap_or_default(),
-                doubts: Vec::new(),
-                currency: None,
-                pending: pending.map(Pending::record),
+                flags: marks.flags(),
+                doubts: marks.doubts(),
+                pending: pending.map(|pending| pending.record(names)),
             });
         }
     }
 
     /// Takes back what [`Self::write_to`] wrote, one record at a time and in its order.
-    pub(super) fn restore(&mut self, record: &SourceDay<'_>, mut name: impl FnMut(&str) -> Arc<str>) {
+    pub(super) fn restore(&mut self, record: &SourceDay<'_>, names: &mut Names) {
         if !record.batch_id.is_empty() {
             let batch = Complete {
-                stamp: Stamp { observed_at: record.observed_at, batch_id: name(record.batch_id) },
+                stamp: Stamp { observed_at: record.observed_at, batch: names.intern(record.batch_id) },
                 figures: (&record.figures).into(),
-                flags: record.flags.as_slice().into(),
+                marks: Marks::new(&record.flags, &record.doubts),
+                currency: record.currency.and_then(Currency::new),
             };
-            if self.newest.is_none() {
-                self.newest = Some(batch);
-            } else {
-                self.rest.get_or_insert_default().previous = Some(batch);
-            }
+            let place = if self.newest.is_none() { &mut self.newest } else { &mut self.previous };
+            *place = Some(batch);
         }
         if let Some(pending) = &record.pending {
-            self.rest.get_or_insert_default().pending.push(Pending {
-                stamp: Stamp { observed_at: pending.observed_at, batch_id: name(pending.batch_id) },
+            self.pending.push(Pending {
+                stamp: Stamp { observed_at: pending.observed_at, batch: names.intern(pending.batch_id) },
                 row_count: pending.row_count,
                 rows: pending.rows.into(),
                 figures: (&pending.figures).into(),
-                flags: pending.flags.as_slice().into(),
+                marks: Marks::new(&pending.flags, &pending.doubts),
+                currency: pending.currency.and_then(Currency::new),
             });
         }
     }
@@ -249,11 +253,12 @@ impl Pending {
     fn new(row: &Row) -> Self {
         let bytes = usize::try_from(row.count).unwrap_or(0).div_ceil(8);
         let mut pending = Self {
-            stamp: row.stamp.clone(),
+            stamp: row.stamp,
             row_count: row.count,
             rows: vec![0; bytes].into(),
             figures: row.figures,
-            flags: row.flags,
+            marks: row.marks,
+            currency: row.currency,
         };
         pending.mark(row.index);
         pending
@@ -262,7 +267,12 @@ impl Pending {
     fn add(&mut self, row: &Row) {
         // The sum was found to fit when the row was weighed.
         self.figures = self.figures.plus(row.figures).unwrap_or(self.figures);
-        self.flags = self.flags.with(row.flags);
+        self.marks = self.marks.with(row.marks);
+        if self.currency != row.currency && self.currency.is_some() && row.currency.is_some() {
+            // Money of two currencies is no sum; the greater code stands, so that the order of rows does not show.
+            self.marks = self.marks.with(Marks::of(Doubt::CurrencyUnlikeAccount));
+        }
+        self.currency = self.currency.max(row.currency);
         self.mark(row.index);
     }
 
@@ -284,16 +294,16 @@ impl Pending {
         i64::from(seen) == i64::from(self.row_count)
     }
 
-    fn record(&self) -> PendingBatch<'_> {
+    fn record<'a>(&'a self, names: &'a Names) -> PendingBatch<'a> {
         PendingBatch {
-            batch_id: &self.stamp.batch_id,
+            batch_id: names.text(self.stamp.batch),
             observed_at: self.stamp.observed_at,
             row_count: self.row_count,
             rows: &self.rows,
+            currency: self.currency.as_ref().map(Currency::text),
             figures: (&self.figures).into(),
-            flags: self.flags.to_vec(),
-            doubts: Vec::new(),
-            currency: None,
+            flags: self.marks.flags(),
+            doubts: self.marks.doubts(),
         }
     }
 }

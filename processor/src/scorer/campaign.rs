@@ -3,265 +3,268 @@
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use schemas::record::{Announcement, Campaign, CampaignObserved, FatigueLevel, Origin};
+use schemas::record::{Announcement, Campaign, CampaignScore, FatigueLevel, Origin};
 use schemas::{CampaignKey, Day, Micros, TimestampMs};
 
-use super::day::DayState;
+use super::batches::Complete;
+use super::days::Days;
+use super::figures::{Currency, SPEND};
+use super::profile::Profile;
+use super::view::View;
+use super::zones::Moment;
 use crate::calendar::day_in;
-use crate::policy::{AccountPolicy, Policy};
-use crate::score::{Score, Window, score_window};
+use crate::index::hash;
+use crate::alert::{self, CampaignView, Codes};
+use crate::policy::{EffectivePolicy, Policy, QualityPolicy};
+use crate::score::{Score, score_window};
 
 /// A campaign. The parts of its key are kept unescaped behind one pointer.
 #[derive(Clone, Debug)]
 pub(super) struct CampaignState {
     pub(super) key: Box<str>,
-    parts: Box<[Box<str>; 3]>,
-    pub(super) account: Arc<AccountPolicy>,
+    /// The parts of the key where they are escaped in it, else nothing.
+    parts: Option<Box<[Box<str>; 3]>>,
     pub(super) core: Core,
-    /// In the order of days, each once.
-    pub(super) days: Vec<DayState>,
+    pub(super) days: Days,
+    /// A day that spent as much may be found an outlier beside the others.
+    pub(super) spend_min: Micros,
     /// Which entry of the open transaction's journal is this campaign's; see [`super::journal`].
     pub(super) touch: u64,
 }
 
 /// Everything but the days: small, so that a transaction can keep the one before.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Core {
     pub(super) profile: Arc<Profile>,
-    zone: Tz,
+    pub(super) policy: Arc<EffectivePolicy>,
+    pub(super) zone: Tz,
     /// When the newest complete batch of any day was observed.
     pub(super) metrics_at: Option<TimestampMs>,
+    /// The currency of the newest complete batch that named one, with its moment.
+    currency: Option<(TimestampMs, Currency)>,
+    /// Log time at which the campaign was first heard of.
+    pub(super) known_since: TimestampMs,
     pub(super) published: Option<Published>,
 }
 
-/// What is true of the campaign itself.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Profile {
-    name: Option<Box<str>>,
-    status: Option<Box<str>>,
-    objective: Option<Box<str>>,
-    daily_budget: Option<Micros>,
-    lifetime_budget: Option<Micros>,
-    time_zone: Option<Box<str>>,
-    pub(super) currency: Option<Box<str>>,
-    frequency_7d: Option<f64>,
-    fatigue: Option<(TimestampMs, FatigueLevel)>,
-    observed_at: Option<TimestampMs>,
-}
-
 /// What the last score record said.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Published {
     /// Fingerprint of everything in it but the moment and the cause.
     pub(super) content: u64,
-    pub(super) as_of: Day,
-    pub(super) staleness: Staleness,
+    as_of: Day,
+    scored_at: TimestampMs,
+    metrics_at: Option<TimestampMs>,
+    /// Hash of the policy's version.
+    policy: u32,
     pub(super) announced: Option<Announcement>,
+    pub(super) firing: Codes,
 }
 
-/// How old the newest figures are, as far as it matters.
+/// How old the newest figures are, as far as it matters to the score and to the alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Staleness {
-    Fresh,
-    Aging,
-    Old,
-}
-
-/// What an observation did to a profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Observed {
-    Changed,
-    Repeated,
-    Stale,
+struct AgeClass {
+    score: u8,
+    alerts: u8,
 }
 
 const HOUR_MS: f64 = 3_600_000.0;
 
 impl CampaignState {
     /// A campaign of which nothing is known. `None` when the key is not a campaign key.
-    pub(super) fn new(key: &str, policy: &Policy) -> Option<Self> {
-        let [platform, account_id, campaign_id] = CampaignKey::split(key)?;
-        let account = policy.account(&platform, &account_id);
-        let zone = account.time_zone.unwrap_or(Tz::UTC);
-        let parts = [platform, account_id, campaign_id].map(|part| part.into_owned().into_boxed_str());
-        let core = Core { profile: Arc::default(), zone, metrics_at: None, published: None };
-        Some(Self { key: key.into(), parts: Box::new(parts), account, core, days: Vec::new(), touch: 0 })
+    pub(super) fn new(key: &str, known_since: TimestampMs, policy: &Policy) -> Option<Self> {
+        let parts = CampaignKey::split(key)?;
+        let account = policy.account(&parts[0], &parts[1]);
+        let spend_min = spend_min(&account);
+        let is_escaped = key.contains('%');
+        let parts = is_escaped.then(|| Box::new(parts.map(|part| part.into_owned().into_boxed_str())));
+        let mut state = Self {
+            key: key.into(),
+            parts,
+            core: Core {
+                profile: Arc::default(),
+                policy: account,
+                zone: Tz::UTC,
+                metrics_at: None,
+                currency: None,
+                known_since,
+                published: None,
+            },
+            days: Days::default(),
+            spend_min,
+            touch: 0,
+        };
+        state.set_profile(Profile::default(), policy);
+        Some(state)
     }
 
     pub(super) fn parts(&self) -> [&str; 3] {
-        [&self.parts[0], &self.parts[1], &self.parts[2]]
+        if let Some(parts) = &self.parts {
+            return [&parts[0], &parts[1], &parts[2]];
+        }
+        let mut parts = self.key.split(':');
+        std::array::from_fn(|_| parts.next().unwrap_or_default())
     }
 
+    /// What the campaign's money is counted in, where that is known.
     pub(super) fn currency(&self) -> Option<&str> {
-        self.core.profile.currency.as_deref().or(self.account.currency.as_deref())
+        let core = &self.core;
+        let seen = core.currency.as_ref().map(|(_, currency)| currency.text());
+        core.policy.currency.as_deref().or(core.profile.currency()).or(seen)
+    }
+
+    /// Whether figures of this currency cannot be added to the campaign's.
+    pub(super) fn counts_in_other_currency(&self, currency: Option<Currency>) -> bool {
+        self.quality().currency_unlike_account_is_outlier
+            && currency.zip(self.currency()).is_some_and(|(figures, account)| figures.text() != account)
     }
 
     pub(super) fn name(&self) -> Option<&str> {
-        self.core.profile.name.as_deref()
+        self.core.profile.name()
     }
 
-    /// Where the day is, or would be.
-    pub(super) fn find(&self, day: Day) -> Result<usize, usize> {
-        // Facts are mostly about the newest days.
-        match self.days.last() {
-            Some(last) if last.day < day => Err(self.days.len()),
-            Some(last) if last.day == day => Ok(self.days.len() - 1),
-            _ => self.days.binary_search_by_key(&day, |known| known.day),
-        }
-    }
-
-    pub(super) fn set_profile(&mut self, profile: Profile) {
-        let named = profile.time_zone.as_deref().and_then(|name| name.parse().ok());
-        self.core.zone = named.or(self.account.time_zone).unwrap_or(Tz::UTC);
+    pub(super) fn set_profile(&mut self, profile: Profile, policy: &Policy) {
+        let [platform, account_id, _] = self.parts();
+        self.core.policy = policy.campaign(platform, account_id, &self.key, profile.name());
+        let named = profile.time_zone().and_then(|name| name.parse().ok());
+        self.core.zone = self.core.policy.time_zone.or(named).unwrap_or(Tz::UTC);
         self.core.profile = Arc::new(profile);
     }
 
-    pub(super) fn as_of(&self, log_time: TimestampMs) -> Day {
-        day_in(self.core.zone, log_time)
+    pub(super) fn quality(&self) -> &QualityPolicy {
+        &self.core.policy.quality
     }
 
-    pub(super) fn staleness(&self, log_time: TimestampMs) -> Staleness {
-        staleness(log_time, self.core.metrics_at, &self.account)
+    /// Whether time alone may have changed the score since it was published.
+    pub(super) fn is_due(&self, moment: &Moment, at: TimestampMs) -> bool {
+        let policy = &self.core.policy;
+        self.core.published.as_ref().is_none_or(|published| {
+            published.policy != hash(policy.version.as_bytes())
+                || published.as_of != moment.day
+                || age_class(published.scored_at, published.metrics_at, policy)
+                    != age_class(at, self.core.metrics_at, policy)
+        })
+    }
+
+    /// Until when [`Self::is_due`] stays false if nothing else happens.
+    pub(super) fn due_at(&self, moment: &Moment, at: TimestampMs) -> TimestampMs {
+        let policy = &self.core.policy;
+        let alerts = &policy.alerts;
+        // The score's limits must be exceeded, those of the alerts reached.
+        let limits = [
+            (policy.score.metrics_fresh_hours * HOUR_MS).floor() + 1.0,
+            (policy.score.metrics_age_hours_max * HOUR_MS).floor() + 1.0,
+            (alerts.stale_data.hours * HOUR_MS).ceil(),
+            (alerts.very_stale_data.hours * HOUR_MS).ceil(),
+        ];
+        let crossed = self.core.metrics_at.into_iter().flat_map(|from| limits.map(|ms| later(from, ms)));
+        crossed.filter(|crossed| *crossed > at).fold(moment.next_day, TimestampMs::min)
     }
 
     /// The score at a moment of the log.
-    pub(super) fn score(&self, log_time: TimestampMs, policy: &Policy) -> Score {
-        let as_of = self.as_of(log_time);
-        let mut window = Window::default();
-        let from = self.days.partition_point(|day| i64::from(day.day.0) < i64::from(as_of.0) - 30);
-        for day in self.days[from..].iter().take_while(|day| day.day < as_of) {
-            window.add(as_of, &day.score_day(&policy.facts, policy.quality.count_outliers));
-        }
-        let profile = &self.core.profile;
-        let fatigued = profile.fatigue.is_some_and(|(at, level)| {
-            let age = i64::from(as_of.0) - i64::from(day_in(self.core.zone, at).0);
+    pub(super) fn score(&self, view: &View, moment: &Moment, at: TimestampMs) -> Score {
+        let fatigued = self.core.profile.fatigue().is_some_and(|(signalled_at, level)| {
+            let age = i64::from(moment.day.0) - i64::from(day_in(self.core.zone, signalled_at).0);
             level == FatigueLevel::High && (1..=7).contains(&age)
         });
-        let age = hours_between(self.core.metrics_at, log_time);
-        score_window(&window, profile.frequency_7d, fatigued, age, &self.account.score)
+        let age = hours_between(self.core.metrics_at, at);
+        score_window(&view.window(), self.core.profile.frequency_7d(), fatigued, age, &self.core.policy.score)
+    }
+
+    /// The campaign as its alerts see it.
+    pub(super) fn alert_view<'a>(&'a self, view: &'a View, moment: &Moment, at: TimestampMs) -> CampaignView<'a> {
+        let profile = &self.core.profile;
+        let (daily_budget, lifetime_budget) = profile.budgets();
+        CampaignView {
+            as_of: moment.day,
+            log_time: at,
+            local_hour: moment.hour,
+            status: profile.status(),
+            known_since: Some(self.core.known_since),
+            metrics_at: self.core.metrics_at,
+            daily_budget,
+            lifetime_budget,
+            lifetime_spend: if lifetime_budget.is_some() { self.lifetime_spend() } else { Micros::ZERO },
+            currency: self.currency(),
+            days: view.alert_days(),
+        }
+    }
+
+    /// Spend of every day known, as reported.
+    fn lifetime_spend(&self) -> Micros {
+        let spends = (0..self.days.len()).filter_map(|at| self.days.counted(at)?.figures);
+        Micros(spends.fold(0, |sum: i64, day| sum.saturating_add(day.figures.values[SPEND])))
+    }
+
+    /// Takes note of the batch that stands for a source and day, and of the one that stood before.
+    pub(super) fn observe(&mut self, before: Option<&Complete>, standing: &Complete) {
+        let told = |batch: &Complete| batch.currency.map(|currency| (batch.stamp.observed_at, currency));
+        let core = &mut self.core;
+        core.metrics_at = core.metrics_at.max(Some(standing.stamp.observed_at));
+        let gone = before.and_then(told).filter(|gone| Some(*gone) == core.currency);
+        core.currency = core.currency.max(told(standing));
+        if gone.is_some() && gone == core.currency {
+            // The batch that named the currency does not stand any more, and its successor names none.
+            let days = (0..self.days.len()).map(|at| self.days.get(at));
+            let named = days.flat_map(|day| day.sources.into_iter().flatten().filter_map(|b| told(&b.newest?)));
+            self.core.currency = named.max();
+        }
     }
 
     /// The record of the campaign itself.
     pub(super) fn record<'a>(&'a self, origin: Origin<'a>) -> Campaign<'a> {
-        let [platform, account_id, campaign_id] = self.parts();
-        let profile = &self.core.profile;
-        Campaign {
-            platform,
-            account_id,
-            campaign_id,
-            name: profile.name.as_deref(),
-            status: profile.status.as_deref(),
-            objective: profile.objective.as_deref(),
-            daily_budget_micros: profile.daily_budget,
-            lifetime_budget_micros: profile.lifetime_budget,
-            time_zone: profile.time_zone.as_deref(),
-            currency: profile.currency.as_deref(),
-            frequency_7d: profile.frequency_7d,
-            frequency_at: None,
-            known_since: None,
-            fatigue_level: profile.fatigue.map(|(_, level)| level),
-            fatigue_at: profile.fatigue.map(|(at, _)| at),
-            observed_at: profile.observed_at,
-            origin,
-        }
+        self.core.profile.record(self.parts(), self.core.known_since, origin)
     }
 
     /// Bytes that the campaign takes, with what it holds on the heap alone.
     pub(super) fn bytes(&self) -> usize {
-        let text: usize = self.parts.iter().map(|part| part.len()).sum();
-        let days = self.days.capacity() * size_of::<DayState>();
-        let inner: usize = self.days.iter().map(DayState::heap_bytes).sum();
-        let profile = size_of::<Profile>() + 2 * size_of::<usize>();
-        size_of::<Self>() + self.key.len() + size_of_val(&*self.parts) + text + days + inner + profile
+        let parts = self.parts.as_ref().map_or(0, |parts| {
+            size_of_val(&**parts) + parts.iter().map(|part| part.len()).sum::<usize>()
+        });
+        let profile = size_of::<Profile>() + 2 * size_of::<usize>() + self.core.profile.heap_bytes();
+        size_of::<Self>() + self.key.len() + parts + self.days.heap_bytes() + profile
     }
 }
 
-impl Profile {
-    /// Takes in an observation. The newest one wins for the fields it has, an older one fills what is absent; of two
-    /// of one moment the greater value stands. The two budgets exclude each other and are taken together. Frequency
-    /// comes from another request than the rest and follows the log, because its own moment is not kept.
-    pub(super) fn observe(&mut self, seen: &CampaignObserved<'_>, at: TimestampMs) -> Observed {
-        let before = self.clone();
-        let named = CampaignObserved { frequency_7d: None, ..*seen } != CampaignObserved::default();
-        let order = Some(at).cmp(&self.observed_at);
-        if named {
-            put_text(&mut self.name, seen.name, order);
-            put_text(&mut self.status, seen.status, order);
-            put_text(&mut self.objective, seen.objective, order);
-            put_text(&mut self.time_zone, seen.time_zone, order);
-            put_text(&mut self.currency, seen.currency, order);
-            let budgets = (seen.daily_budget_micros, seen.lifetime_budget_micros);
-            let standing = (self.daily_budget, self.lifetime_budget);
-            if budgets != (None, None)
-                && (order.is_gt() || standing == (None, None) || (order.is_eq() && budgets > standing))
-            {
-                (self.daily_budget, self.lifetime_budget) = budgets;
-            }
-            self.observed_at = self.observed_at.max(Some(at));
-        }
-        self.frequency_7d = seen.frequency_7d.or(self.frequency_7d);
-        match () {
-            () if *self != before => Observed::Changed,
-            () if named && order.is_lt() => Observed::Stale,
-            () => Observed::Repeated,
-        }
-    }
-
-    /// Takes in a fatigue signal: the newest stands, of one moment the highest level.
-    pub(super) fn tire(&mut self, level: FatigueLevel, at: TimestampMs) -> Observed {
-        match self.fatigue {
-            Some(standing) if standing == (at, level) => Observed::Repeated,
-            Some(standing) if standing > (at, level) => Observed::Stale,
-            _ => {
-                self.fatigue = Some((at, level));
-                Observed::Changed
-            }
-        }
-    }
-}
-
-impl From<&Campaign<'_>> for Profile {
-    fn from(record: &Campaign<'_>) -> Self {
-        let text = |text: Option<&str>| text.map(Into::into);
+impl Published {
+    pub(super) fn new(record: &CampaignScore<'_>, content: u64, firing: Codes) -> Self {
         Self {
-            name: text(record.name),
-            status: text(record.status),
-            objective: text(record.objective),
-            daily_budget: record.daily_budget_micros,
-            lifetime_budget: record.lifetime_budget_micros,
-            time_zone: text(record.time_zone),
-            currency: text(record.currency),
-            frequency_7d: record.frequency_7d,
-            fatigue: record.fatigue_at.zip(record.fatigue_level),
-            observed_at: record.observed_at,
+            content,
+            as_of: record.as_of,
+            scored_at: record.scored_at,
+            metrics_at: record.metrics_observed_at,
+            policy: hash(record.policy_version.as_bytes()),
+            announced: record.announced,
+            firing,
         }
     }
 }
 
-fn put_text(standing: &mut Option<Box<str>>, seen: Option<&str>, order: std::cmp::Ordering) {
-    let Some(seen) = seen else { return };
-    let wins = match standing.as_deref() {
-        None => true,
-        Some(known) => known != seen && (order.is_gt() || (order.is_eq() && seen > known)),
+fn age_class(at: TimestampMs, metrics_at: Option<TimestampMs>, policy: &EffectivePolicy) -> AgeClass {
+    let score = match hours_between(metrics_at, at) {
+        Some(hours) if hours > policy.score.metrics_age_hours_max => 2,
+        Some(hours) if hours > policy.score.metrics_fresh_hours => 1,
+        _ => 0,
     };
-    if wins {
-        *standing = Some(seen.into());
-    }
-}
-
-pub(super) fn staleness(
-    log_time: TimestampMs,
-    metrics_at: Option<TimestampMs>,
-    account: &AccountPolicy,
-) -> Staleness {
-    match hours_between(metrics_at, log_time) {
-        Some(hours) if hours > account.score.metrics_age_hours_max => Staleness::Old,
-        Some(hours) if hours > account.score.metrics_fresh_hours => Staleness::Aging,
-        _ => Staleness::Fresh,
-    }
+    AgeClass { score, alerts: alert::age_class(metrics_at, at, policy) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "moments are far below 2^53 milliseconds")]
 fn hours_between(from: Option<TimestampMs>, to: TimestampMs) -> Option<f64> {
     from.map(|from| to.0.saturating_sub(from.0) as f64 / HOUR_MS)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "limits are at most a million hours")]
+fn later(from: TimestampMs, ms: f64) -> TimestampMs {
+    TimestampMs(from.0.saturating_add(ms as i64))
+}
+
+/// From which spend on a day is held against the median of the others.
+#[expect(clippy::cast_possible_truncation, reason = "the policy bounds both factors; beyond them it saturates")]
+fn spend_min(policy: &EffectivePolicy) -> Micros {
+    let quality = &policy.quality;
+    if !quality.spend_above_median_is_outlier {
+        return Micros(i64::MAX);
+    }
+    Micros((quality.spend_median_targets_min * policy.score.cost_per_lead_target * 1e6) as i64)
 }

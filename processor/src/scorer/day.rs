@@ -1,69 +1,93 @@
 //! A campaign's day: what each source says, which of them counts, and the leads created on it.
+//!
+//! This is the working form; between events a day lies packed in its campaign, see `layout.rs`.
 
-use std::sync::Arc;
-
-use schemas::record::{CampaignDay, Cohort, Contribution, Figures, Origin, QualityFlag, Source};
+use schemas::record::{CampaignDay, Cohort, Contribution, Doubt, Figures, Origin, Source};
 use schemas::{Day, Micros, TimestampMs};
 
-use super::batches::{Batches, Complete, Row, Taken};
-use super::figures::{Flags, Packed};
+use super::batches::{Batches, Complete, Judge, Row, Taken};
+use super::figures::{Currency, Marks, Packed};
+use super::names::{NameId, Names};
 use crate::policy::FactsPolicy;
-use crate::score::ScoreDay;
 
 /// One day of a campaign.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct DayState {
-    pub(super) day: Day,
-    revision: i32,
-    first_seen: Option<TimestampMs>,
-    cohort: Cohort,
-    /// By source.
-    sources: Vec<Batches>,
-    /// Which entry of the open transaction's journal is this day's; see [`super::journal`].
-    pub(super) touch: u64,
+    pub(super) revision: i32,
+    pub(super) first_seen: Option<TimestampMs>,
+    /// The figures as first observed; absent while they have not changed since.
+    pub(super) first_figures: Option<Packed>,
+    pub(super) cohort: Cohort,
+    /// Those that have said something; see [`slot`].
+    pub(super) sources: [Option<Batches>; SOURCES],
+}
+
+/// Sources that report figures.
+pub(super) const SOURCES: usize = 2;
+
+/// The place of a source that reports figures; `None` for one that does not.
+pub(super) fn slot(source: Source) -> Option<usize> {
+    match source {
+        Source::Facebook => Some(0),
+        Source::Csv => Some(1),
+        Source::Crm | Source::Clock => None,
+    }
 }
 
 impl DayState {
-    pub(super) fn new(day: Day) -> Self {
-        Self { day, revision: 0, first_seen: None, cohort: Cohort::default(), sources: Vec::new(), touch: 0 }
+    pub(super) fn new() -> Self {
+        Self {
+            revision: 0,
+            first_seen: None,
+            first_figures: None,
+            cohort: Cohort::default(),
+            sources: [None, None],
+        }
     }
 
     /// What a row of a source would do; see [`Batches::weigh`].
-    pub(super) fn weigh(&self, source: Source, row: &Row, policy: &FactsPolicy) -> Taken {
-        let known = self.sources.iter().find(|batches| batches.source == source);
-        known.map_or(Taken::Changed, |batches| batches.weigh(row, usize::from(policy.pending_batches_max)))
+    pub(super) fn weigh(&self, slot: usize, row: &Row, judge: &Judge<'_>) -> Taken {
+        self.sources[slot].as_ref().map_or(Taken::Changed, |batches| batches.weigh(row, judge))
     }
 
-    /// Takes a row that would change something. Returns when the source's standing batch was observed.
-    pub(super) fn take(&mut self, source: Source, row: Row, policy: &FactsPolicy) -> Option<TimestampMs> {
+    /// Takes a row that would change something. Returns the source's standing batch.
+    pub(super) fn take(
+        &mut self,
+        (slot, source): (usize, Source),
+        row: &Row,
+        judge: &Judge<'_>,
+        policy: &FactsPolicy,
+    ) -> Option<Complete> {
         let before = self.counting(policy).map(|(batch, _)| batch.figures);
-        let at = self.sources.partition_point(|batches| batches.source < source);
-        if self.sources.get(at).is_none_or(|batches| batches.source != source) {
-            // Nearly every day has one source; a growing Vec would make room for four.
-            self.sources.reserve_exact(1);
-            self.sources.insert(at, Batches::new(source));
-        }
-        self.sources[at].take(row, usize::from(policy.pending_batches_max));
-        let observed_at = self.sources[at].newest().map(|batch| batch.stamp.observed_at);
-        let after = self.counting(policy).map(|(batch, _)| (batch.figures, batch.stamp.observed_at));
-        if let Some((figures, observed_at)) = after
-            && before != Some(figures)
+        let batches = self.sources[slot].get_or_insert_with(|| Batches::new(source));
+        batches.take(row, judge);
+        let standing = batches.newest;
+        if let Some((batch, _)) = self.counting(policy)
+            && before != Some(batch.figures)
         {
+            let observed_at = batch.stamp.observed_at;
             self.revision = self.revision.saturating_add(1);
-            self.first_seen = self.first_seen.or(Some(observed_at));
+            if self.first_seen.is_none() {
+                self.first_seen = Some(observed_at);
+            } else if self.first_figures.is_none() {
+                self.first_figures = before;
+            }
         }
-        observed_at
+        standing
     }
 
-    /// The batch that counts: that of the first source by precedence which has one.
-    fn counting(&self, policy: &FactsPolicy) -> Option<(&Complete, Flags)> {
-        if let [only] = self.sources.as_slice() {
-            return only.newest().map(|batch| (batch, only.doubts()));
-        }
+    /// The batch that counts, with the doubts that remain: that of the first source by precedence which has one.
+    pub(super) fn counting(&self, policy: &FactsPolicy) -> Option<(&Complete, Marks)> {
         let by_precedence = policy.source_precedence.iter();
-        let mut known =
-            by_precedence.filter_map(|source| self.sources.iter().find(|known| known.source == *source));
-        known.find_map(|batches| batches.newest().map(|batch| (batch, batches.doubts())))
+        let mut known = by_precedence.filter_map(|source| self.sources[slot(*source)?].as_ref());
+        known.find_map(|batches| batches.newest.as_ref().map(|batch| (batch, batches.marks())))
+    }
+
+    /// Whether the batch that counts was said twice.
+    pub(super) fn is_confirmed(&self, policy: &FactsPolicy) -> bool {
+        let by_precedence = policy.source_precedence.iter();
+        let mut known = by_precedence.filter_map(|source| self.sources[slot(*source)?].as_ref());
+        known.find(|batches| batches.newest.is_some()).is_some_and(Batches::is_confirmed)
     }
 
     /// Adds or takes back what a lead contributes. Returns whether the sums still fit.
@@ -78,96 +102,63 @@ impl DayState {
         true
     }
 
-    /// The figures that the score reads. Outliers that nothing confirmed are left out unless the policy counts them.
-    pub(super) fn score_day(&self, policy: &FactsPolicy, count_outliers: bool) -> ScoreDay {
-        let counting = self.counting(policy);
-        let counting =
-            counting.filter(|(_, doubts)| count_outliers || !doubts.contains(QualityFlag::Outlier));
-        let figures = counting.map(|(batch, _)| Figures::from(&batch.figures)).unwrap_or_default();
-        ScoreDay {
-            day: self.day,
-            spend: figures.spend_micros.unwrap_or_default(),
-            impressions: figures.impressions.unwrap_or(0),
-            link_clicks: figures.link_clicks.or(figures.clicks).unwrap_or(0),
-            platform_leads: figures.leads.unwrap_or(0),
-            crm_leads: self.cohort.leads,
-            qualified: self.cohort.qualified,
-            won: self.cohort.won,
-            revenue: self.cohort.revenue_micros,
-            purchases: figures.purchases.unwrap_or(0),
-        }
-    }
-
-    /// The record of the state.
+    /// The record of the state. `found` is what the campaign's other days make doubtful about this one, `currency`
+    /// the campaign's.
     pub(super) fn record<'a>(
         &'a self,
-        [platform, account_id, campaign_id]: [&'a str; 3],
-        currency: Option<&'a str>,
+        ([platform, account_id, campaign_id], day): ([&'a str; 3], Day),
+        found: Option<Doubt>,
+        (names, currency): (&'a Names, Option<&'a str>),
         policy: &FactsPolicy,
         origin: Origin<'a>,
     ) -> CampaignDay<'a> {
         let counting = self.counting(policy);
-        let mut sources = Vec::with_capacity(self.sources.len());
-        for batches in &self.sources {
-            batches.write_to(&mut sources);
+        let mut sources = Vec::with_capacity(SOURCES);
+        for batches in self.sources.iter().flatten() {
+            batches.write_to(names, &mut sources);
         }
+        let marks = counting.map(|(_, marks)| marks).unwrap_or_default();
+        let marks = found.map_or(marks, |doubt| marks.with(Marks::of(doubt)));
         CampaignDay {
             platform,
             account_id,
             campaign_id,
-            day: self.day,
-            currency,
-            figures: counting.map(|(batch, _)| (&batch.figures).into()).unwrap_or_default(),
-            flags: counting.map(|(_, doubts)| doubts.to_vec()).unwrap_or_default(),
-            doubts: Vec::new(),
-            first_figures: None,
+            day,
+            currency: counting.and_then(|(batch, _)| batch.currency.as_ref()).map(Currency::text).or(currency),
+            figures: counting.map(|(batch, _)| Figures::from(&batch.figures)).unwrap_or_default(),
+            flags: marks.flags(),
+            doubts: marks.doubts(),
             cohort: self.cohort,
             revision: self.revision,
             first_seen: self.first_seen,
+            first_figures: self.first_figures.as_ref().map(Figures::from),
             last_seen: counting.map(|(batch, _)| batch.stamp.observed_at),
             sources,
             origin,
         }
     }
 
-    /// Takes back what [`Self::record`] wrote.
-    pub(super) fn restored(record: &CampaignDay<'_>, mut name: impl FnMut(&str) -> Arc<str>) -> Self {
-        let mut sources: Vec<Batches> = Vec::new();
-        for source in &record.sources {
-            if sources.last().is_none_or(|last| last.source != source.source) {
-                sources.push(Batches::new(source.source));
-            }
-            if let Some(batches) = sources.last_mut() {
-                batches.restore(source, &mut name);
-            }
-        }
-        Self {
-            day: record.day,
+    /// Takes back what [`Self::record`] wrote. `None` when a source is none that reports figures.
+    pub(super) fn restored(record: &CampaignDay<'_>, names: &mut Names) -> Option<Self> {
+        let mut day = Self {
             revision: record.revision,
             first_seen: record.first_seen,
+            first_figures: record.first_figures.as_ref().map(Packed::from),
             cohort: record.cohort,
-            sources,
-            touch: 0,
+            ..Self::new()
+        };
+        for source in &record.sources {
+            let batches = day.sources[slot(source.source)?].get_or_insert_with(|| Batches::new(source.source));
+            batches.restore(source, names);
+        }
+        Some(day)
+    }
+
+    /// Tells which batch names the day holds.
+    pub(super) fn names(&self, held: &mut dyn FnMut(NameId)) {
+        for batches in self.sources.iter().flatten() {
+            [batches.newest, batches.previous].into_iter().flatten().for_each(|batch| held(batch.stamp.batch));
+            batches.pending.iter().for_each(|pending| held(pending.stamp.batch));
         }
     }
-
-    /// When the newest complete batch of any source was observed.
-    pub(super) fn observed_at(&self) -> Option<TimestampMs> {
-        self.sources.iter().filter_map(|batches| batches.newest().map(|batch| batch.stamp.observed_at)).max()
-    }
-
-    /// Bytes on the heap, for the benchmark of memory.
-    pub(super) fn heap_bytes(&self) -> usize {
-        self.sources.capacity() * size_of::<Batches>()
-    }
-}
-
-/// Packs a row of figures.
-pub(super) fn row(
-    stamp: super::batches::Stamp,
-    (index, count): (i32, i32),
-    figures: &Figures,
-    flags: &[QualityFlag],
-) -> Row {
-    Row { stamp, index, count, figures: Packed::from(figures), flags: Flags::from(flags) }
 }

@@ -1,22 +1,24 @@
-//! Figures and flags as the state keeps them: packed, and added row by row.
+//! Figures, doubts and currencies as the state keeps them: plain bits, added row by row.
 
 use schemas::Micros;
-use schemas::record::{Figures, QualityFlag};
+use schemas::record::{Doubt, Figures, QualityFlag};
 
 use crate::event::{COUNT_MAX, MONEY_MAX};
 
 /// Figures with a bit for each that is present; those absent are 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Packed {
-    values: [i64; 8],
-    present: u8,
+    pub(super) values: [i64; FIGURES],
+    pub(super) present: u8,
 }
 
-/// A set of [`QualityFlag`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Flags(u8);
-
-const SPEND: usize = 0;
+pub(super) const FIGURES: usize = 8;
+pub(super) const SPEND: usize = 0;
+pub(super) const IMPRESSIONS: usize = 1;
+pub(super) const CLICKS: usize = 3;
+pub(super) const LINK_CLICKS: usize = 4;
+pub(super) const LEADS: usize = 5;
+pub(super) const PURCHASES: usize = 6;
 const PURCHASE_VALUE: usize = 7;
 
 impl Packed {
@@ -28,6 +30,10 @@ impl Packed {
             *value = value.checked_add(other.values[at]).filter(|sum| (-limit..=limit).contains(sum))?;
         }
         Some(sum)
+    }
+
+    pub(super) fn has(&self, figure: usize) -> bool {
+        self.present >> figure & 1 == 1
     }
 }
 
@@ -55,41 +61,115 @@ impl From<&Figures> for Packed {
 
 impl From<&Packed> for Figures {
     fn from(packed: &Packed) -> Self {
-        let value = |at: usize| (packed.present >> at & 1 == 1).then_some(packed.values[at]);
+        let value = |at: usize| packed.has(at).then_some(packed.values[at]);
         Self {
             spend_micros: value(SPEND).map(Micros),
-            impressions: value(1),
+            impressions: value(IMPRESSIONS),
             reach: value(2),
-            clicks: value(3),
-            link_clicks: value(4),
-            leads: value(5),
-            purchases: value(6),
+            clicks: value(CLICKS),
+            link_clicks: value(LINK_CLICKS),
+            leads: value(LEADS),
+            purchases: value(PURCHASES),
             purchase_value_micros: value(PURCHASE_VALUE).map(Micros),
         }
     }
 }
 
-impl Flags {
+/// A set of [`Doubt`], and the [`QualityFlag`]s of facts that were flagged before doubts had names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks(pub(super) u16);
+
+const FLAG_SHIFT: u16 = 14;
+const OUTLIER_BITS: u16 = bits_of(QualityFlag::Outlier);
+const INCOMPLETE_BITS: u16 = bits_of(QualityFlag::Incomplete);
+
+/// The doubts that a flag stands for, and its own bit.
+const fn bits_of(flag: QualityFlag) -> u16 {
+    let mut bits = 1 << (FLAG_SHIFT + flag as u16);
+    let mut at = 0;
+    while at < Doubt::ALL.len() {
+        if Doubt::ALL[at].flag() as u16 == flag as u16 {
+            bits |= 1 << Doubt::ALL[at] as u16;
+        }
+        at += 1;
+    }
+    bits
+}
+
+impl Marks {
+    /// The marks of a fact: its doubts, and each flag that none of them explains.
+    pub(super) fn new(flags: &[QualityFlag], doubts: &[Doubt]) -> Self {
+        let mut marks = Self::default();
+        for doubt in doubts {
+            marks = marks.with(Self(1 << *doubt as u16));
+        }
+        for flag in flags {
+            if marks.0 & bits_of(*flag) == 0 {
+                marks.0 |= 1 << (FLAG_SHIFT + *flag as u16);
+            }
+        }
+        marks
+    }
+
+    pub(super) fn of(doubt: Doubt) -> Self {
+        Self(1 << doubt as u16)
+    }
+
     pub(super) fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    pub(super) fn without(self, flag: QualityFlag) -> Self {
-        Self(self.0 & !(1 << flag as u8))
+    /// What remains after a later batch has said the same: a currency that the account does not count in stays one.
+    pub(super) fn confirmed(self) -> Self {
+        Self(self.0 & (!OUTLIER_BITS | Self::of(Doubt::CurrencyUnlikeAccount).0))
     }
 
-    pub(super) fn contains(self, flag: QualityFlag) -> bool {
-        self.0 >> flag as u8 & 1 == 1
+    pub(super) fn is_outlier(self) -> bool {
+        self.0 & OUTLIER_BITS != 0
     }
 
-    pub(super) fn to_vec(self) -> Vec<QualityFlag> {
-        let all = [QualityFlag::Incomplete, QualityFlag::Outlier];
-        all.into_iter().filter(|flag| self.contains(*flag)).collect()
+    pub(super) fn flags(self) -> Vec<QualityFlag> {
+        let all = [(QualityFlag::Incomplete, INCOMPLETE_BITS), (QualityFlag::Outlier, OUTLIER_BITS)];
+        all.into_iter().filter(|(_, bits)| self.0 & bits != 0).map(|(flag, _)| flag).collect()
+    }
+
+    pub(super) fn doubts(self) -> Vec<Doubt> {
+        Doubt::ALL.into_iter().filter(|doubt| self.has(*doubt)).collect()
+    }
+
+    pub(super) fn has(self, doubt: Doubt) -> bool {
+        self.0 & Self::of(doubt).0 != 0
     }
 }
 
-impl From<&[QualityFlag]> for Flags {
-    fn from(flags: &[QualityFlag]) -> Self {
-        Self(flags.iter().fold(0, |bits, flag| bits | 1 << *flag as u8))
+/// An ISO 4217 code, three capital letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Currency([u8; 3]);
+
+impl Currency {
+    /// `None` when the text is not a code.
+    pub(super) fn new(text: &str) -> Option<Self> {
+        let letters: [u8; 3] = text.as_bytes().try_into().ok()?;
+        letters.iter().all(u8::is_ascii_uppercase).then_some(Self(letters))
+    }
+
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("capital letters are text")
+    }
+
+    /// A number from 1 to 26³.
+    pub(super) fn number(self) -> u16 {
+        1 + self.0.iter().fold(0, |number, letter| number * 26 + u16::from(letter - b'A'))
+    }
+
+    /// The code of a number that [`Self::number`] gave; `None` for any other.
+    pub(super) fn from_number(number: u16) -> Option<Self> {
+        let mut rest = number.checked_sub(1).filter(|rest| *rest < 26 * 26 * 26)?;
+        let mut letters = [0; 3];
+        for letter in letters.iter_mut().rev() {
+            *letter = b'A' + u8::try_from(rest % 26).expect("a remainder of 26 is small");
+            rest /= 26;
+        }
+        Some(Self(letters))
     }
 }

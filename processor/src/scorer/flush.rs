@@ -1,36 +1,45 @@
-//! What a transaction changed, as records: campaigns, days, then scores with their announcements, then the log time.
+//! What a transaction changed, as records: campaigns, days, scores with their announcements and alerts, accounts, then
+//! the log time.
 
 use std::fmt::Write as _;
 
-use schemas::record::{Announcement, CampaignScore, Reason, Recommendation, Watermark};
+use schemas::record::{
+    Alert, AlertState, Announcement, CampaignScore, Doubt, Reason, Recommendation, Watermark,
+};
 use schemas::{DayKey, TimestampMs};
 
 use super::campaign::Published;
 use super::content::fingerprint;
-use super::journal::{Cause, TouchedDay};
+use super::journal::Cause;
+use super::view::View;
+use super::zones::{Moment, Moments};
 use super::{ScoreOutput, Scorer};
+use crate::alert::{self, Codes};
 use crate::recommendation::is_announced;
 use crate::score::{Findings, Score, findings};
 
 impl Scorer {
     /// Writes what the open transaction changed: campaigns and days in the order of first touch, those that only a
-    /// tick touched after them in the order of their keys. Once per transaction, before [`Scorer::commit`].
+    /// tick touched after them in the order of their keys, accounts in the order of their keys. Once per transaction,
+    /// before [`Scorer::commit`].
     ///
     /// # Errors
     /// Only what the output returns. The transaction must then be aborted.
     pub fn flush<O: ScoreOutput>(&mut self, out: &mut O) -> Result<(), O::Error> {
         let Some(log_time) = self.clock.log_time else { return Ok(()) };
+        let mut moments = Moments::new(log_time);
         if let Some(cause) = self.tick {
-            self.touch_due(log_time, cause);
+            self.touch_due(&mut moments, cause);
             self.forget_old_days(cause);
         }
         self.write_campaigns(out)?;
-        self.write_days(out)?;
+        self.write_days(&mut moments, out)?;
         for at in 0..self.journal.campaigns.len() {
             let touched = &self.journal.campaigns[at];
             let (position, cause) = (touched.position, touched.cause);
-            self.rescore(position, cause, log_time, out)?;
+            self.rescore(position, cause, &mut moments, out)?;
         }
+        self.write_accounts(log_time, out)?;
         if self.committed.log_time != self.clock.log_time {
             let origin = self.origin(self.clock.cause);
             out.watermark(&self.watermark_key(), &Watermark { log_time, origin })?;
@@ -38,16 +47,27 @@ impl Scorer {
         Ok(())
     }
 
-    /// Touches the campaigns for which time alone changes the score.
-    fn touch_due(&mut self, log_time: TimestampMs, cause: Cause) {
+    /// Touches the campaigns for which time alone changes the score. Looks only at those that were touched since the
+    /// last tick, until the moment comes at which another may be due.
+    fn touch_due(&mut self, moments: &mut Moments, cause: Cause) {
+        let mut looked_at = std::mem::take(&mut self.unchecked);
+        if moments.at >= self.quiet_until {
+            self.quiet_until = TimestampMs(i64::MAX);
+            looked_at = (0..).take(self.campaigns.len()).collect();
+        }
+        looked_at.sort_unstable();
+        looked_at.dedup();
         let mut due: Vec<u32> = Vec::new();
-        for (position, campaign) in (0_u32..).zip(&self.campaigns) {
-            let is_due = campaign.core.published.is_none_or(|published| {
-                published.as_of != campaign.as_of(log_time)
-                    || published.staleness != campaign.staleness(log_time)
-            });
-            if is_due && self.journal.campaign(campaign.touch).is_none() {
+        for position in looked_at {
+            let Some(campaign) = self.campaigns.get(position as usize) else { continue };
+            let moment = moments.in_zone(campaign.core.zone);
+            if self.journal.entry(campaign.touch).is_some() {
+                // It is scored in this transaction, and looked at on the next tick.
+                self.unchecked.push(position);
+            } else if campaign.is_due(&moment, moments.at) {
                 due.push(position);
+            } else {
+                self.quiet_until = self.quiet_until.min(campaign.due_at(&moment, moments.at));
             }
         }
         // By key, because positions depend on the order in which a restart restored them.
@@ -57,16 +77,26 @@ impl Scorer {
         }
     }
 
-    /// Drops days beyond the horizon. Their records stay in the topic; nothing reads them any more.
+    /// Drops days beyond the horizon.
     fn forget_old_days(&mut self, cause: Cause) {
-        let Some(oldest) = self.clock.oldest else { return };
-        for (position, campaign) in (0_u32..).zip(&mut self.campaigns) {
-            let old = campaign.days.partition_point(|day| day.day < oldest);
-            for day in campaign.days.drain(..old) {
-                // A day touched before in this transaction is in the journal already, as it was.
-                if self.journal.day(day.touch).is_none() {
-                    self.journal.enter_day(TouchedDay { position, day: day.day, before: Some(day), cause });
+        let oldest = self.clock.oldest;
+        if oldest == self.clock.forgotten {
+            return;
+        }
+        self.clock.forgotten = oldest;
+        let Some(oldest) = oldest else { return };
+        let mut old: Vec<u32> = (0..).take(self.campaigns.len()).collect();
+        old.retain(|position| self.campaigns[*position as usize].days.count_before(oldest) > 0);
+        old.sort_unstable_by(|a, b| self.campaigns[*a as usize].key.cmp(&self.campaigns[*b as usize].key));
+        for position in old {
+            self.touch(position, false, cause);
+            let campaign = &mut self.campaigns[position as usize];
+            for _ in 0..campaign.days.count_before(oldest) {
+                let date = campaign.days.date(0);
+                if !self.journal.touch_day(campaign.touch, date, cause) {
+                    self.journal.enter_day(campaign.touch, date, Some(campaign.days.raw(0)), cause);
                 }
+                campaign.days.remove(0);
             }
         }
     }
@@ -81,49 +111,69 @@ impl Scorer {
         Ok(())
     }
 
-    fn write_days<O: ScoreOutput>(&self, out: &mut O) -> Result<(), O::Error> {
+    fn write_days<O: ScoreOutput>(&self, moments: &mut Moments, out: &mut O) -> Result<(), O::Error> {
         let mut key = String::new();
         for touched in &self.journal.days {
             let campaign = &self.campaigns[touched.position as usize];
-            let Ok(at) = campaign.find(touched.day) else { continue };
             key.clear();
             let day_key = DayKey { campaign_key: &campaign.key, day: touched.day };
             write!(key, "{day_key}").expect("writing to a String cannot fail");
+            let Ok(at) = campaign.days.find(touched.day) else {
+                out.day_forgotten(&key)?;
+                continue;
+            };
+            let day = campaign.days.get(at);
+            let facts = &self.policy.facts;
+            let spends_much =
+                day.counting(facts).is_some_and(|(batch, _)| batch.spends_at_least(campaign.spend_min));
+            let doubt = if spends_much {
+                let as_of = moments.in_zone(campaign.core.zone).day;
+                let view = View::new(campaign, as_of, &self.policy);
+                view.is_above_median(touched.day).then_some(Doubt::SpendAboveMedian)
+            } else {
+                None
+            };
             let origin = self.origin(touched.cause);
-            let record =
-                campaign.days[at].record(campaign.parts(), campaign.currency(), &self.policy.facts, origin);
+            let subject = (campaign.parts(), touched.day);
+            let record = day.record(subject, doubt, (&self.names, campaign.currency()), facts, origin);
             out.day(&key, &record)?;
         }
         Ok(())
     }
 
-    /// Scores a campaign and writes the score if anything in it is new, and the recommendation if it is announced.
+    /// Scores a campaign and writes the score if anything in it is new, the recommendation if it is announced, and the
+    /// alerts that fire or resolve.
     fn rescore<O: ScoreOutput>(
         &mut self,
         position: u32,
         cause: Cause,
-        log_time: TimestampMs,
+        moments: &mut Moments,
         out: &mut O,
     ) -> Result<(), O::Error> {
         let campaign = &self.campaigns[position as usize];
-        let policy = &campaign.account.score;
-        let score = campaign.score(log_time, &self.policy);
-        let found = findings(&score, policy);
+        let policy = &campaign.core.policy;
+        let log_time = moments.at;
+        let moment = moments.in_zone(campaign.core.zone);
+        let view = View::new(campaign, moment.day, &self.policy);
+        let score = campaign.score(&view, &moment, log_time);
+        let found = findings(&score, &view.doubtful(), &policy.score);
         let before = campaign.core.published;
         let last = before.and_then(|published| published.announced);
-        let as_of = campaign.as_of(log_time);
-        let is_news = is_announced(&score, last.map(|last| last.action), policy);
+        let is_news = is_announced(&score, last.map(|last| last.action), &policy.score);
         let announced = if is_news {
             Some(Announcement {
                 action: score.recommendation,
                 total: score.total,
-                as_of,
+                as_of: moment.day,
                 announced_at: log_time,
             })
         } else {
             last
         };
-        let mut record = self.score_record(position, &score, log_time, announced, cause);
+        let fired = before.map(|before| before.firing).unwrap_or_default();
+        let firing = alert::campaign_alerts(&campaign.alert_view(&view, &moment, log_time), fired, policy);
+        let mut record = self.score_record(position, &score, (moment, log_time), announced, cause);
+        record.firing = firing.symbols().collect();
         let content = fingerprint(&record, found.as_slice().iter().map(|f| (f.code, f.figure, f.target)));
         if before.is_some_and(|before| before.content == content) {
             return Ok(());
@@ -131,39 +181,117 @@ impl Scorer {
         let sentences = sentences(&found, campaign.currency());
         record.reasons = reasons(&found, &sentences);
         out.score(&campaign.key, &record)?;
+        let published = Published::new(&record, content, firing);
         if is_news {
-            let recommendation = Recommendation {
-                platform: record.platform,
-                account_id: record.account_id,
-                campaign_id: record.campaign_id,
-                campaign_name: campaign.name(),
-                as_of,
-                parts: score.parts,
-                total: score.total,
-                action: score.recommendation,
-                previous_action: last.map(|last| last.action),
-                confidence: score.confidence,
-                actionable: score.actionable,
-                guard: score.guard,
-                reasons: record.reasons.clone(),
-                policy_version: record.policy_version,
-                announced_at: log_time,
-                origin: record.origin,
-            };
-            out.recommendation(&campaign.key, &recommendation)?;
+            out.recommendation(&campaign.key, &self.recommendation(position, record, last))?;
         }
-        let staleness = campaign.staleness(log_time);
-        let published = Published { content, as_of, staleness, announced };
+        self.write_alerts(position, (&view, &moment), (fired, firing), (log_time, cause), out)?;
         self.campaigns[position as usize].core.published = Some(published);
         Ok(())
     }
 
-    /// The record of a score, without its reasons.
+    fn recommendation<'a>(
+        &'a self,
+        position: u32,
+        score: CampaignScore<'a>,
+        last: Option<Announcement>,
+    ) -> Recommendation<'a> {
+        Recommendation {
+            platform: score.platform,
+            account_id: score.account_id,
+            campaign_id: score.campaign_id,
+            campaign_name: self.campaigns[position as usize].name(),
+            as_of: score.as_of,
+            parts: score.parts,
+            total: score.total,
+            action: score.recommendation,
+            previous_action: last.map(|last| last.action),
+            confidence: score.confidence,
+            actionable: score.actionable,
+            guard: score.guard,
+            reasons: score.reasons,
+            policy_version: score.policy_version,
+            announced_at: score.scored_at,
+            origin: score.origin,
+        }
+    }
+
+    /// Writes what has begun to fire and what has resolved.
+    fn write_alerts<O: ScoreOutput>(
+        &self,
+        position: u32,
+        (view, moment): (&View, &Moment),
+        (fired, firing): (Codes, Codes),
+        (log_time, cause): (TimestampMs, Cause),
+        out: &mut O,
+    ) -> Result<(), O::Error> {
+        if fired == firing {
+            return Ok(());
+        }
+        let campaign = &self.campaigns[position as usize];
+        let [platform, account_id, campaign_id] = campaign.parts();
+        let seen = campaign.alert_view(view, moment, log_time);
+        for (code, state) in changed(fired, firing) {
+            let policy = &campaign.core.policy;
+            let Some(described) = alert::describe_campaign(code, &seen, state, policy) else { continue };
+            let record = Alert {
+                code: code.symbol(),
+                severity: described.severity,
+                state,
+                platform,
+                account_id,
+                campaign_id: Some(campaign_id),
+                figure: described.figure,
+                threshold: described.threshold,
+                sentence: &described.sentence,
+                raised_at: log_time,
+                origin: self.origin(cause),
+            };
+            out.alert(&campaign.key, &record)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the accounts that changed, and their alerts that fire or resolve.
+    fn write_accounts<O: ScoreOutput>(&mut self, log_time: TimestampMs, out: &mut O) -> Result<(), O::Error> {
+        let mut firings: Vec<(Box<str>, Codes)> = Vec::new();
+        for (key, account, cause) in self.accounts.touched() {
+            let policy = account.policy(&self.policy);
+            let view = account.view();
+            let firing = alert::account_alerts(&view, &policy);
+            out.account(key, &account.record(firing, self.origin(cause)))?;
+            let [platform, account_id] = account.parts();
+            for (code, state) in changed(account.firing, firing) {
+                let Some(described) = alert::describe_account(code, &view, state, &policy) else { continue };
+                let record = Alert {
+                    code: code.symbol(),
+                    severity: described.severity,
+                    state,
+                    platform,
+                    account_id,
+                    campaign_id: None,
+                    figure: described.figure,
+                    threshold: described.threshold,
+                    sentence: &described.sentence,
+                    raised_at: log_time,
+                    origin: self.origin(cause),
+                };
+                out.alert(key, &record)?;
+            }
+            firings.push((key.into(), firing));
+        }
+        for (key, firing) in firings {
+            self.accounts.set_firing(&key, firing);
+        }
+        Ok(())
+    }
+
+    /// The record of a score, without its reasons and alerts.
     fn score_record(
         &self,
         position: u32,
         score: &Score,
-        log_time: TimestampMs,
+        (moment, log_time): (Moment, TimestampMs),
         announced: Option<Announcement>,
         cause: Cause,
     ) -> CampaignScore<'_> {
@@ -173,7 +301,7 @@ impl Scorer {
             platform,
             account_id,
             campaign_id,
-            as_of: campaign.as_of(log_time),
+            as_of: moment.day,
             parts: score.parts,
             total: score.total,
             recommendation: score.recommendation,
@@ -185,12 +313,18 @@ impl Scorer {
             currency: campaign.currency(),
             scored_at: log_time,
             metrics_observed_at: campaign.core.metrics_at,
-            policy_version: &campaign.account.version,
+            policy_version: &campaign.core.policy.version,
             announced,
             firing: Vec::new(),
             origin: self.origin(cause),
         }
     }
+}
+
+/// What fires now and did not, then what did and does not.
+fn changed(fired: Codes, firing: Codes) -> impl Iterator<Item = (alert::AlertCode, AlertState)> {
+    let began = firing.without(fired).iter().map(|code| (code, AlertState::Firing));
+    began.chain(fired.without(firing).iter().map(|code| (code, AlertState::Resolved)))
 }
 
 fn sentences(found: &Findings, currency: Option<&str>) -> Vec<String> {

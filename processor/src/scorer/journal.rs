@@ -2,16 +2,15 @@
 //!
 //! An undo journal rather than an overlay: transactions commit far more often than they abort, a journal makes the
 //! commit a matter of forgetting, and reads see one place. Each campaign and each day is kept as it was at its first
-//! touch. Entries are numbered without end; a campaign or day whose number lies before the open transaction's first
-//! is untouched, so nothing needs to be reset on commit.
+//! touch, a day as the bytes it was packed in. Campaign entries are numbered without end; a campaign whose number lies
+//! before the open transaction's first is untouched, so nothing needs to be reset on commit.
 
 use schemas::Day;
 
 use super::campaign::Core;
-use super::day::DayState;
 
 /// A position in the log, with the topic by number.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Cause {
     pub(super) topic: u32,
     pub(super) partition: i32,
@@ -25,6 +24,8 @@ pub(super) struct TouchedCampaign {
     /// As it was; `None` if the transaction created it.
     pub(super) before: Option<Core>,
     pub(super) cause: Cause,
+    /// The newest of its entries in [`Journal::days`].
+    last_day: Option<u32>,
 }
 
 /// A day's first touch.
@@ -32,9 +33,11 @@ pub(super) struct TouchedCampaign {
 pub(super) struct TouchedDay {
     pub(super) position: u32,
     pub(super) day: Day,
-    /// As it was; `None` if the transaction created it.
-    pub(super) before: Option<DayState>,
     pub(super) cause: Cause,
+    /// Where its bytes lie, as they were; `None` if the transaction created it.
+    before: Option<(u32, u32)>,
+    /// The campaign's entry before this one.
+    previous: Option<u32>,
 }
 
 /// The open transaction.
@@ -42,45 +45,73 @@ pub(super) struct TouchedDay {
 pub(super) struct Journal {
     pub(super) campaigns: Vec<TouchedCampaign>,
     pub(super) days: Vec<TouchedDay>,
-    campaigns_base: u64,
-    days_base: u64,
+    /// Days as they were, one after another.
+    bytes: Vec<u8>,
+    base: u64,
 }
 
 impl Journal {
     pub(super) fn new() -> Self {
         // Number 0 is that of what was never touched.
-        Self { campaigns_base: 1, days_base: 1, ..Self::default() }
+        Self { base: 1, ..Self::default() }
     }
 
-    /// The campaign's entry, if the transaction touched it.
-    pub(super) fn campaign(&mut self, touch: u64) -> Option<&mut TouchedCampaign> {
-        let at = usize::try_from(touch.checked_sub(self.campaigns_base)?).ok()?;
-        self.campaigns.get_mut(at)
+    /// The place of the campaign's entry, if the transaction touched it.
+    pub(super) fn entry(&self, touch: u64) -> Option<usize> {
+        let at = usize::try_from(touch.checked_sub(self.base)?).ok()?;
+        (at < self.campaigns.len()).then_some(at)
     }
 
     /// Enters a campaign and returns its number.
-    pub(super) fn enter_campaign(&mut self, touched: TouchedCampaign) -> u64 {
-        self.campaigns.push(touched);
-        self.campaigns_base + self.campaigns.len() as u64 - 1
+    pub(super) fn enter_campaign(&mut self, position: u32, before: Option<Core>, cause: Cause) -> u64 {
+        self.campaigns.push(TouchedCampaign { position, before, cause, last_day: None });
+        self.base + self.campaigns.len() as u64 - 1
     }
 
-    /// The day's entry, if the transaction touched it.
-    pub(super) fn day(&mut self, touch: u64) -> Option<&mut TouchedDay> {
-        let at = usize::try_from(touch.checked_sub(self.days_base)?).ok()?;
-        self.days.get_mut(at)
+    /// Notes the cause at the day's entry. Returns whether the transaction had touched the day.
+    pub(super) fn touch_day(&mut self, touch: u64, day: Day, cause: Cause) -> bool {
+        let mut next = self.entry(touch).and_then(|at| self.campaigns[at].last_day);
+        while let Some(at) = next {
+            let entry = &mut self.days[at as usize];
+            if entry.day == day {
+                entry.cause = cause;
+                return true;
+            }
+            next = entry.previous;
+        }
+        false
     }
 
-    /// Enters a day and returns its number.
-    pub(super) fn enter_day(&mut self, touched: TouchedDay) -> u64 {
-        self.days.push(touched);
-        self.days_base + self.days.len() as u64 - 1
+    /// Enters a day of a campaign that is entered, as it was.
+    pub(super) fn enter_day(&mut self, touch: u64, day: Day, before: Option<&[u8]>, cause: Cause) {
+        let Some(at) = self.entry(touch) else { return };
+        let number = |len: usize| u32::try_from(len).expect("a transaction is far below four billion of anything");
+        let before = before.map(|bytes| {
+            let start = number(self.bytes.len());
+            self.bytes.extend_from_slice(bytes);
+            (start, number(self.bytes.len()))
+        });
+        let campaign = &mut self.campaigns[at];
+        let previous = campaign.last_day.replace(number(self.days.len()));
+        self.days.push(TouchedDay { position: campaign.position, day, cause, before, previous });
+    }
+
+    /// The bytes of a day as it was; `None` if the transaction created it.
+    pub(super) fn before(&self, day: &TouchedDay) -> Option<&[u8]> {
+        day.before.map(|(start, end)| &self.bytes[start as usize..end as usize])
+    }
+
+    /// The transaction, to be undone; what follows is another one.
+    pub(super) fn take(&mut self) -> Self {
+        let base = self.base + self.campaigns.len() as u64;
+        std::mem::replace(self, Self { base, ..Self::default() })
     }
 
     /// Forgets the transaction.
     pub(super) fn close(&mut self) {
-        self.campaigns_base += self.campaigns.len() as u64;
-        self.days_base += self.days.len() as u64;
+        self.base += self.campaigns.len() as u64;
         self.campaigns.clear();
         self.days.clear();
+        self.bytes.clear();
     }
 }

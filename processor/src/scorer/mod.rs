@@ -17,33 +17,50 @@
 //! **Nothing new, nothing written.** A score is written when anything in it but its moment and cause has changed.
 
 mod apply;
-mod batches;
+mod accounts;
 mod campaign;
-mod content;
+mod profile;
+mod days;
 mod day;
+mod batches;
 mod figures;
-mod flush;
+mod names;
+mod layout;
+mod pack;
 mod journal;
+mod zones;
+mod view;
+mod flush;
+mod content;
 mod restore;
 
 use std::sync::Arc;
 
-use schemas::record::{Alert, Campaign, CampaignDay, CampaignScore, Origin, Recommendation, Watermark};
+use schemas::record::{
+    Account, Alert, Campaign, CampaignDay, CampaignScore, Origin, Recommendation, Watermark,
+};
 use schemas::{Day, TimestampMs};
 
 use crate::index::KeyIndex;
-use crate::{Outcome, Policy, Rejection, calendar, index};
+use crate::{Outcome, Policy, Rejection, calendar};
+use accounts::Accounts;
 use campaign::CampaignState;
-use journal::{Cause, Journal, TouchedCampaign};
+use journal::{Cause, Journal};
+use names::Names;
 
 pub use restore::RestoreError;
 
-/// The state of one partition of `score`: its campaigns.
+/// The state of one partition of `score`: its campaigns and accounts.
 pub struct Scorer {
     policy: Arc<Policy>,
     partition: i32,
     index: KeyIndex,
     campaigns: Vec<CampaignState>,
+    accounts: Accounts,
+    /// Campaigns that a tick must look at, because they were touched since the last one.
+    unchecked: Vec<u32>,
+    /// Until then, time alone changes no campaign that was looked at.
+    quiet_until: TimestampMs,
     clock: Clock,
     /// The clock as of the last commit.
     committed: Clock,
@@ -52,7 +69,9 @@ pub struct Scorer {
     tick: Option<Cause>,
     /// Topic names met, by number.
     topics: Vec<Box<str>>,
-    names: BatchNames,
+    names: Names,
+    /// Days are packed here before they take their place.
+    buffer: Vec<u8>,
 }
 
 /// Log time, and the record that carried it.
@@ -62,16 +81,9 @@ struct Clock {
     cause: Cause,
     /// Days before this one are beyond the horizon.
     oldest: Option<Day>,
+    /// Days before this one have been forgotten.
+    forgotten: Option<Day>,
 }
-
-/// Shares the text of batch ids, most of which name many days.
-#[derive(Debug, Default)]
-struct BatchNames {
-    recent: Vec<Option<Arc<str>>>,
-}
-
-/// How many batch ids are remembered; more batches than this are rarely under way at once.
-const BATCH_NAMES: usize = 256;
 
 /// What became of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +119,17 @@ pub trait ScoreOutput {
     /// # Errors
     /// The writer's own; [`Scorer::flush`] passes them on.
     fn recommendation(&mut self, key: &str, record: &Recommendation<'_>) -> Result<(), Self::Error>;
-    /// For `alerts`. The rules of this version raise none.
+    /// For `campaign-days`: the day lies beyond the horizon and is forgotten; a tombstone.
+    ///
+    /// # Errors
+    /// The writer's own; [`Scorer::flush`] passes them on.
+    fn day_forgotten(&mut self, key: &str) -> Result<(), Self::Error>;
+    /// For `accounts`; the key is the text of a [`schemas::AccountKey`].
+    ///
+    /// # Errors
+    /// The writer's own; [`Scorer::flush`] passes them on.
+    fn account(&mut self, key: &str, record: &Account<'_>) -> Result<(), Self::Error>;
+    /// For `alerts`; the key is that of the campaign or account.
     ///
     /// # Errors
     /// The writer's own; [`Scorer::flush`] passes them on.
@@ -128,42 +150,45 @@ impl Scorer {
             partition,
             index: KeyIndex::default(),
             campaigns: Vec::new(),
+            accounts: Accounts::default(),
+            unchecked: Vec::new(),
+            quiet_until: TimestampMs(i64::MIN),
             clock: Clock::default(),
             committed: Clock::default(),
             journal: Journal::new(),
             tick: None,
             topics: Vec::new(),
-            names: BatchNames::default(),
+            names: Names::default(),
+            buffer: Vec::new(),
         }
     }
 
     /// The open transaction is committed; what it changed stays.
     pub fn commit(&mut self) {
         self.journal.close();
+        self.accounts.commit();
         self.committed = self.clock;
         self.tick = None;
+        if self.names.wants_sweep() {
+            let campaigns = &self.campaigns;
+            self.names.sweep(|held| campaigns.iter().for_each(|campaign| campaign.days.names(held)));
+        }
     }
 
     /// The open transaction is aborted; the state is exactly that of the last commit.
     pub fn abort(&mut self) {
-        for touched in std::mem::take(&mut self.journal.days).into_iter().rev() {
-            let campaign = &mut self.campaigns[touched.position as usize];
-            match (campaign.find(touched.day), touched.before) {
-                (Ok(at), Some(before)) => campaign.days[at] = before,
-                (Err(at), Some(before)) => campaign.days.insert(at, before),
-                (Ok(at), None) => {
-                    campaign.days.remove(at);
-                }
+        let journal = self.journal.take();
+        for touched in journal.days.iter().rev() {
+            let days = &mut self.campaigns[touched.position as usize].days;
+            match (days.find(touched.day), journal.before(touched)) {
+                (at, Some(before)) => days.put(at, touched.day, before),
+                (Ok(at), None) => days.remove(at),
                 (Err(_), None) => {}
             }
         }
-        for touched in std::mem::take(&mut self.journal.campaigns).into_iter().rev() {
+        for touched in journal.campaigns.into_iter().rev() {
             match touched.before {
-                Some(before) => {
-                    let campaign = &mut self.campaigns[touched.position as usize];
-                    campaign.core = before;
-                    campaign.touch = 0;
-                }
+                Some(before) => self.campaigns[touched.position as usize].core = before,
                 None => {
                     // The transaction's new campaigns are the last of the slab, the newest last.
                     if let Some(campaign) = self.campaigns.pop() {
@@ -172,9 +197,16 @@ impl Scorer {
                 }
             }
         }
-        self.journal.close();
+        self.accounts.abort();
         self.clock = self.committed;
         self.tick = None;
+        self.check_all();
+    }
+
+    /// Makes the next tick look at every campaign.
+    fn check_all(&mut self) {
+        self.unchecked.clear();
+        self.quiet_until = TimestampMs(i64::MIN);
     }
 
     /// Campaigns known.
@@ -192,7 +224,7 @@ impl Scorer {
     /// About how many bytes the campaigns take.
     #[must_use]
     pub fn state_bytes(&self) -> usize {
-        self.campaigns.iter().map(CampaignState::bytes).sum()
+        self.campaigns.iter().map(CampaignState::bytes).sum::<usize>() + self.names.bytes()
     }
 
     fn position(&self, key: &str) -> Option<u32> {
@@ -200,11 +232,11 @@ impl Scorer {
     }
 
     /// The campaign of a key, made if it is new. `None` when the key is not a campaign key.
-    fn position_or_new(&mut self, key: &str) -> Option<(u32, bool)> {
+    fn position_or_new(&mut self, key: &str, known_since: TimestampMs) -> Option<(u32, bool)> {
         if let Some(position) = self.position(key) {
             return Some((position, false));
         }
-        let campaign = CampaignState::new(key, &self.policy)?;
+        let campaign = CampaignState::new(key, known_since, &self.policy)?;
         let position =
             u32::try_from(self.campaigns.len()).expect("memory ends before four billion campaigns");
         self.campaigns.push(campaign);
@@ -215,12 +247,13 @@ impl Scorer {
     /// Keeps the campaign as it is now, unless the transaction touched it before.
     fn touch(&mut self, position: u32, created: bool, cause: Cause) {
         let campaign = &mut self.campaigns[position as usize];
-        if let Some(entry) = self.journal.campaign(campaign.touch) {
-            entry.cause = cause;
+        if let Some(at) = self.journal.entry(campaign.touch) {
+            self.journal.campaigns[at].cause = cause;
             return;
         }
         let before = (!created).then(|| campaign.core.clone());
-        campaign.touch = self.journal.enter_campaign(TouchedCampaign { position, before, cause });
+        campaign.touch = self.journal.enter_campaign(position, before, cause);
+        self.unchecked.push(position);
     }
 
     fn advance(&mut self, to: TimestampMs, cause: Cause) {
@@ -252,19 +285,6 @@ impl Scorer {
 
     fn watermark_key(&self) -> String {
         format!("score/{}", self.partition)
-    }
-}
-
-impl BatchNames {
-    fn share(&mut self, batch_id: &str) -> Arc<str> {
-        if self.recent.is_empty() {
-            self.recent.resize(BATCH_NAMES, None);
-        }
-        let slot = &mut self.recent[index::hash(batch_id.as_bytes()) as usize % BATCH_NAMES];
-        match slot {
-            Some(known) if **known == *batch_id => Arc::clone(known),
-            slot => Arc::clone(slot.insert(batch_id.into())),
-        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! The state from the records that it wrote, in any order of the topics; per key the newest record comes last.
 
-use schemas::DayKey;
-use schemas::record::{Campaign, CampaignDay, CampaignScore, Watermark};
+use schemas::record::{Account, Campaign, CampaignDay, CampaignScore, Watermark};
+use schemas::{DayKey, TimestampMs};
 
-use super::campaign::{Profile, Published, staleness};
+use super::Scorer;
+use super::campaign::Published;
 use super::content::fingerprint;
 use super::day::DayState;
-use super::{BatchNames, Scorer};
+use super::days::packed;
+use super::profile::Profile;
+use crate::alert::Codes;
 
 /// Why a record of the state's own topics cannot be taken.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +24,14 @@ pub enum RestoreError {
         /// The key.
         key: String,
     },
+    /// A day has figures of a source that reports none.
+    #[error(
+        "the record {key:?} of the topic campaign-days has figures of a source that reports none; was the topic written to by something else?"
+    )]
+    Source {
+        /// The key.
+        key: String,
+    },
 }
 
 impl Scorer {
@@ -30,32 +41,31 @@ impl Scorer {
     /// When the key is not a campaign key.
     pub fn restore_campaign(&mut self, key: &str, record: Option<&Campaign<'_>>) -> Result<(), RestoreError> {
         let position = self.restored("campaigns", key)?;
-        self.campaigns[position].set_profile(record.map(Profile::from).unwrap_or_default());
+        let campaign = &mut self.campaigns[position];
+        campaign.core.known_since = record.and_then(|record| record.known_since).unwrap_or(LONG_KNOWN);
+        campaign.set_profile(record.map(Profile::from).unwrap_or_default(), &self.policy);
         Ok(())
     }
 
     /// Takes a record of `campaign-days`; `None` is a tombstone.
     ///
     /// # Errors
-    /// When the key is not that of a campaign's day.
+    /// When the key is not that of a campaign's day, or a source is none that reports figures.
     pub fn restore_day(&mut self, key: &str, record: Option<&CampaignDay<'_>>) -> Result<(), RestoreError> {
         let parts = DayKey::split(key)
             .ok_or_else(|| RestoreError::Key { topic: "campaign-days", key: key.to_owned() })?;
         let position = self.restored("campaign-days", parts.campaign_key)?;
-        let names: &mut BatchNames = &mut self.names;
-        let day = record.map(|record| DayState::restored(record, |batch_id| names.share(batch_id)));
         let campaign = &mut self.campaigns[position];
-        match (campaign.find(parts.day), day) {
-            (at, Some(day)) => {
-                campaign.core.metrics_at = campaign.core.metrics_at.max(day.observed_at());
-                match at {
-                    Ok(at) => campaign.days[at] = day,
-                    Err(at) => campaign.days.insert(at, day),
-                }
+        let at = campaign.days.find(parts.day);
+        match (at, record) {
+            (at, Some(record)) => {
+                let day = DayState::restored(record, &mut self.names)
+                    .ok_or_else(|| RestoreError::Source { key: key.to_owned() })?;
+                let complete = day.sources.iter().flatten().filter_map(|batches| batches.newest);
+                complete.for_each(|batch| campaign.observe(None, &batch));
+                campaign.days.put(at, parts.day, packed(&day, &mut self.buffer));
             }
-            (Ok(at), None) => {
-                campaign.days.remove(at);
-            }
+            (Ok(at), None) => campaign.days.remove(at),
             (Err(_), None) => {}
         }
         Ok(())
@@ -72,13 +82,22 @@ impl Scorer {
     ) -> Result<(), RestoreError> {
         let position = self.restored("scores", key)?;
         let campaign = &mut self.campaigns[position];
-        campaign.core.published = record.map(|record| Published {
-            content: fingerprint(record, record.reasons.iter().map(|r| (r.code, r.figure, r.target))),
-            as_of: record.as_of,
-            staleness: staleness(record.scored_at, record.metrics_observed_at, &campaign.account),
-            announced: record.announced,
+        campaign.core.published = record.map(|record| {
+            let reasons = record.reasons.iter().map(|r| (r.code, r.figure, r.target));
+            let firing = Codes::from_symbols(&record.firing);
+            Published::new(record, fingerprint(record, reasons), firing)
         });
         Ok(())
+    }
+
+    /// Takes a record of `accounts`; `None` is a tombstone.
+    ///
+    /// # Errors
+    /// When the key is not an account key.
+    pub fn restore_account(&mut self, key: &str, record: Option<&Account<'_>>) -> Result<(), RestoreError> {
+        self.accounts
+            .restore(key, record)
+            .ok_or_else(|| RestoreError::Key { topic: "accounts", key: key.to_owned() })
     }
 
     /// Takes a record of `watermarks`; those of other partitions are passed over.
@@ -103,7 +122,12 @@ impl Scorer {
     }
 
     fn restored(&mut self, topic: &'static str, key: &str) -> Result<usize, RestoreError> {
-        let found = self.position_or_new(key).ok_or_else(|| RestoreError::Key { topic, key: key.to_owned() });
-        found.map(|(position, _)| position as usize)
+        let found = self.position_or_new(key, LONG_KNOWN);
+        found
+            .map(|(position, _)| position as usize)
+            .ok_or_else(|| RestoreError::Key { topic, key: key.to_owned() })
     }
 }
+
+/// A campaign without a record of its own was written by release 1, which did not keep since when it was known.
+const LONG_KNOWN: TimestampMs = TimestampMs(0);

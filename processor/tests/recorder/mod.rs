@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use processor::{Policy, ScoreOutput, Scorer};
-use schemas::record::{Alert, Campaign, CampaignDay, CampaignScore, Recommendation, Watermark};
+use schemas::record::{Account, Alert, Campaign, CampaignDay, CampaignScore, Recommendation, Watermark};
 use schemas::{Encoder, Schemas, Topic};
 use serde::Serialize;
 
@@ -51,6 +51,9 @@ impl Recorder {
                     scorer.restore_day(key, Some(&decoder.decode(bytes).unwrap())).unwrap();
                 }
                 Topic::Scores => scorer.restore_score(key, Some(&decoder.decode(bytes).unwrap())).unwrap(),
+                Topic::Accounts => {
+                    scorer.restore_account(key, Some(&decoder.decode(bytes).unwrap())).unwrap();
+                }
                 Topic::Watermarks => {
                     scorer.restore_watermark(key, Some(&decoder.decode(bytes).unwrap())).unwrap();
                 }
@@ -90,6 +93,14 @@ impl ScoreOutput for Recorder {
     }
     fn alert(&mut self, key: &str, record: &Alert<'_>) -> Result<(), Infallible> {
         self.put(Topic::Alerts, key, record)
+    }
+    fn day_forgotten(&mut self, key: &str) -> Result<(), Infallible> {
+        self.log.push((Topic::CampaignDays, key.to_owned(), Vec::new()));
+        self.latest.remove(&(Topic::CampaignDays, key.to_owned()));
+        Ok(())
+    }
+    fn account(&mut self, key: &str, record: &Account<'_>) -> Result<(), Infallible> {
+        self.put(Topic::Accounts, key, record)
     }
     fn watermark(&mut self, key: &str, record: &Watermark<'_>) -> Result<(), Infallible> {
         self.put(Topic::Watermarks, key, record)

@@ -32,6 +32,9 @@ pub struct Account<'a> {
     /// The same for people.
     #[serde(borrow, default)]
     pub failure: Option<&'a str>,
+    /// When the source last said whether it can read the account.
+    #[serde(default)]
+    pub failure_at: Option<TimestampMs>,
     /// When the account was last observed; absent while only its records are known.
     #[serde(default)]
     pub observed_at: Option<TimestampMs>,

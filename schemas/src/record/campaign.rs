@@ -53,6 +53,24 @@ pub struct Campaign<'a> {
     /// When the campaign itself was last observed; absent while only its figures are known.
     #[serde(default)]
     pub observed_at: Option<TimestampMs>,
+    /// When the name was observed.
+    #[serde(default)]
+    pub name_at: Option<TimestampMs>,
+    /// When the status was observed.
+    #[serde(default)]
+    pub status_at: Option<TimestampMs>,
+    /// When the objective was observed.
+    #[serde(default)]
+    pub objective_at: Option<TimestampMs>,
+    /// When the budget was observed.
+    #[serde(default)]
+    pub budget_at: Option<TimestampMs>,
+    /// When the time zone was observed.
+    #[serde(default)]
+    pub time_zone_at: Option<TimestampMs>,
+    /// When the currency was observed.
+    #[serde(default)]
+    pub currency_at: Option<TimestampMs>,
     /// Log time at which the campaign was first heard of.
     #[serde(default)]
     pub known_since: Option<TimestampMs>,

@@ -1,0 +1,135 @@
+//! The days of a campaign, packed one after another in the order of their dates.
+
+use schemas::Day;
+
+use super::day::DayState;
+use super::layout::{self, Counted};
+use super::names::NameId;
+use super::pack::PADDING;
+
+/// Days in order, each once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Days {
+    directory: Vec<Entry>,
+    /// Every day, then [`PADDING`] bytes; empty while there is none.
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    day: Day,
+    /// Where its bytes end; they begin where those of the day before end.
+    end: u32,
+}
+
+/// Room is added in steps, because there are many campaigns and most stop growing.
+const BYTES_STEP: usize = 256;
+const DAYS_STEP: usize = 8;
+
+impl Days {
+    /// Where the day is, or would be.
+    pub(super) fn find(&self, day: Day) -> Result<usize, usize> {
+        // Facts are mostly about the newest days.
+        match self.directory.last() {
+            Some(last) if last.day < day => Err(self.directory.len()),
+            Some(last) if last.day == day => Ok(self.directory.len() - 1),
+            _ => self.directory.binary_search_by_key(&day, |known| known.day),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.directory.len()
+    }
+
+    pub(super) fn date(&self, at: usize) -> Day {
+        self.directory[at].day
+    }
+
+    /// How many days lie before a day.
+    pub(super) fn count_before(&self, day: Day) -> usize {
+        self.directory.partition_point(|known| known.day < day)
+    }
+
+    pub(super) fn get(&self, at: usize) -> DayState {
+        layout::get(&self.bytes[self.start(at)..])
+    }
+
+    /// What the score reads of a day; `None` when it must be read whole.
+    pub(super) fn counted(&self, at: usize) -> Option<Counted> {
+        layout::counted(&self.bytes[self.start(at)..])
+    }
+
+    /// The day as bytes, to be put back by [`Self::put`].
+    pub(super) fn raw(&self, at: usize) -> &[u8] {
+        &self.bytes[self.start(at)..self.directory[at].end as usize]
+    }
+
+    /// Replaces the day at its place, or puts it there.
+    pub(super) fn put(&mut self, at: Result<usize, usize>, day: Day, packed: &[u8]) {
+        if self.bytes.is_empty() {
+            self.bytes.resize(PADDING, 0);
+        }
+        let (at, old) = match at {
+            Ok(at) => (at, self.start(at)..self.directory[at].end as usize),
+            Err(at) => {
+                if self.directory.len() == self.directory.capacity() {
+                    self.directory.reserve_exact(DAYS_STEP);
+                }
+                let start = self.start(at);
+                let end = u32::try_from(start).expect("the days of a campaign take less than 4 GiB");
+                self.directory.insert(at, Entry { day, end });
+                (at, start..start)
+            }
+        };
+        let grown = packed.len().saturating_sub(old.len());
+        if self.bytes.capacity() - self.bytes.len() < grown {
+            self.bytes.reserve_exact(grown.max(BYTES_STEP));
+        }
+        let old_len = old.len();
+        if packed.len() == old_len {
+            self.bytes[old].copy_from_slice(packed);
+            return;
+        }
+        self.bytes.splice(old, packed.iter().copied());
+        self.shift(at, old_len, packed.len());
+    }
+
+    pub(super) fn remove(&mut self, at: usize) {
+        let old = self.start(at)..self.directory[at].end as usize;
+        let len = old.len();
+        self.bytes.drain(old);
+        self.shift(at, len, 0);
+        self.directory.remove(at);
+    }
+
+    /// Moves the ends from `at` on, after a day there took `now` bytes instead of `before`.
+    fn shift(&mut self, at: usize, before: usize, now: usize) {
+        for entry in &mut self.directory[at..] {
+            let end = entry.end as usize - before + now;
+            entry.end = u32::try_from(end).expect("the days of a campaign take less than 4 GiB");
+        }
+    }
+
+    fn start(&self, at: usize) -> usize {
+        at.checked_sub(1).map_or(0, |before| self.directory[before].end as usize)
+    }
+
+    /// Tells which batch names the days hold.
+    pub(super) fn names(&self, held: &mut dyn FnMut(NameId)) {
+        for at in 0..self.len() {
+            self.get(at).names(held);
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.directory.capacity() * size_of::<Entry>() + self.bytes.capacity()
+    }
+}
+
+/// A day packed into a buffer that is used again.
+pub(super) fn packed<'a>(day: &DayState, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+    buffer.clear();
+    layout::put(day, buffer);
+    buffer
+}

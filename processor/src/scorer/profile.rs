@@ -1,0 +1,180 @@
+//! What is true of a campaign itself: merged from observations in any order. Each thing observed has a moment of its
+//! own, because an observation may name some of them only.
+
+use schemas::record::{Campaign, CampaignObserved, FatigueLevel, FatigueSignal, Origin};
+use schemas::{Micros, TimestampMs};
+
+/// What is true of the campaign itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Profile {
+    name: Told<Box<str>>,
+    status: Told<Box<str>>,
+    objective: Told<Box<str>>,
+    /// Daily and lifetime budget, which exclude each other.
+    budgets: Told<(Option<Micros>, Option<Micros>)>,
+    time_zone: Told<Box<str>>,
+    currency: Told<Box<str>>,
+    frequency_7d: Told<f64>,
+    fatigue: Told<FatigueLevel>,
+    observed_at: Option<TimestampMs>,
+}
+
+/// Something told at a moment: the newest stands, of one moment the greatest.
+#[derive(Clone, Debug, PartialEq, PartialOrd)]
+struct Told<T>(Option<(TimestampMs, T)>);
+
+/// What an observation did to a profile, or to an account; the stronger first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Observed {
+    Changed,
+    Stale,
+    Repeated,
+}
+
+impl<T> Default for Told<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: PartialOrd> Told<T> {
+    fn put(&mut self, told: Option<T>, at: TimestampMs) -> Observed {
+        let Some(told) = told else { return Observed::Repeated };
+        let told = Self(Some((at, told)));
+        if *self == told {
+            Observed::Repeated
+        } else if *self > told {
+            Observed::Stale
+        } else {
+            *self = told;
+            Observed::Changed
+        }
+    }
+}
+
+impl<T> Told<T> {
+    fn value(&self) -> Option<&T> {
+        self.0.as_ref().map(|(_, value)| value)
+    }
+
+    fn at(&self) -> Option<TimestampMs> {
+        self.0.as_ref().map(|(at, _)| *at)
+    }
+}
+
+impl Profile {
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.value().map(AsRef::as_ref)
+    }
+
+    pub(super) fn status(&self) -> Option<&str> {
+        self.status.value().map(AsRef::as_ref)
+    }
+
+    pub(super) fn time_zone(&self) -> Option<&str> {
+        self.time_zone.value().map(AsRef::as_ref)
+    }
+
+    pub(super) fn currency(&self) -> Option<&str> {
+        self.currency.value().map(AsRef::as_ref)
+    }
+
+    /// Daily and lifetime budget.
+    pub(super) fn budgets(&self) -> (Option<Micros>, Option<Micros>) {
+        self.budgets.value().copied().unwrap_or_default()
+    }
+
+    pub(super) fn frequency_7d(&self) -> Option<f64> {
+        self.frequency_7d.value().copied()
+    }
+
+    pub(super) fn fatigue(&self) -> Option<(TimestampMs, FatigueLevel)> {
+        self.fatigue.0
+    }
+
+    /// Takes in an observation.
+    pub(super) fn observe(&mut self, seen: &CampaignObserved<'_>, at: TimestampMs) -> Observed {
+        let text = |text: Option<&str>| text.map(Into::into);
+        let budgets = (seen.daily_budget_micros, seen.lifetime_budget_micros);
+        let observed = [
+            self.name.put(text(seen.name), at),
+            self.status.put(text(seen.status), at),
+            self.objective.put(text(seen.objective), at),
+            self.budgets.put((budgets != (None, None)).then_some(budgets), at),
+            self.time_zone.put(text(seen.time_zone), at),
+            self.currency.put(text(seen.currency), at),
+            self.frequency_7d.put(seen.frequency_7d, at),
+        ];
+        let named = CampaignObserved { frequency_7d: None, ..*seen };
+        if named != CampaignObserved::default() {
+            self.observed_at = self.observed_at.max(Some(at));
+        }
+        observed.into_iter().min().unwrap_or(Observed::Repeated)
+    }
+
+    /// Takes in a fatigue signal.
+    pub(super) fn tire(&mut self, signal: &FatigueSignal<'_>, at: TimestampMs) -> Observed {
+        self.fatigue.put(Some(signal.level), at)
+    }
+
+    /// The record of the campaign.
+    pub(super) fn record<'a>(
+        &'a self,
+        [platform, account_id, campaign_id]: [&'a str; 3],
+        known_since: TimestampMs,
+        origin: Origin<'a>,
+    ) -> Campaign<'a> {
+        let (daily_budget_micros, lifetime_budget_micros) = self.budgets();
+        Campaign {
+            platform,
+            account_id,
+            campaign_id,
+            name: self.name(),
+            status: self.status(),
+            objective: self.objective.value().map(AsRef::as_ref),
+            daily_budget_micros,
+            lifetime_budget_micros,
+            time_zone: self.time_zone(),
+            currency: self.currency(),
+            frequency_7d: self.frequency_7d(),
+            frequency_at: self.frequency_7d.at(),
+            fatigue_level: self.fatigue.value().copied(),
+            fatigue_at: self.fatigue.at(),
+            observed_at: self.observed_at,
+            name_at: self.name.at(),
+            status_at: self.status.at(),
+            objective_at: self.objective.at(),
+            budget_at: self.budgets.at(),
+            time_zone_at: self.time_zone.at(),
+            currency_at: self.currency.at(),
+            known_since: Some(known_since),
+            origin,
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let texts = [&self.name, &self.status, &self.objective, &self.time_zone, &self.currency];
+        texts.into_iter().filter_map(Told::value).map(|text| text.len()).sum()
+    }
+}
+
+impl From<&Campaign<'_>> for Profile {
+    fn from(record: &Campaign<'_>) -> Self {
+        // Records of release 1 have one moment for everything.
+        let at = |at: Option<TimestampMs>| at.or(record.observed_at).unwrap_or(TimestampMs(i64::MIN));
+        let text = |text: Option<&str>, told_at| Told(text.map(|text| (at(told_at), text.into())));
+        let budgets = (record.daily_budget_micros, record.lifetime_budget_micros);
+        Self {
+            name: text(record.name, record.name_at),
+            status: text(record.status, record.status_at),
+            objective: text(record.objective, record.objective_at),
+            budgets: Told((budgets != (None, None)).then(|| (at(record.budget_at), budgets))),
+            time_zone: text(record.time_zone, record.time_zone_at),
+            currency: text(record.currency, record.currency_at),
+            frequency_7d: Told(record.frequency_7d.map(|frequency| (at(record.frequency_at), frequency))),
+            fatigue: Told(record.fatigue_at.zip(record.fatigue_level)),
+            observed_at: record.observed_at,
+        }
+    }
+}

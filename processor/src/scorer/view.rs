@@ -1,0 +1,183 @@
+//! The days around a moment, read once: what the score sums up, and what is doubtful about it.
+//!
+//! An outlier that no later batch repeated is left out, unless the policy counts outliers. Two doubts show only beside
+//! other days: a currency that is not the campaign's, and a spend far above the campaign's median day.
+
+use schemas::record::Doubt;
+use schemas::{Day, Micros};
+
+use super::campaign::CampaignState;
+use super::figures::{CLICKS, IMPRESSIONS, LEADS, LINK_CLICKS, Marks, PURCHASES, SPEND};
+use super::layout::{Counted, CountedFigures};
+use crate::Policy;
+use crate::alert::AlertDay;
+use crate::policy::QualityPolicy;
+use crate::score::{DoubtfulDays, ScoreDay, Window};
+
+/// Days from the first of the window to the day scored.
+pub(super) const SEEN_MAX: usize = 31;
+
+/// The days of the window and the day scored itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View {
+    as_of: Day,
+    days: [Seen; SEEN_MAX],
+    alert_days: [AlertDay; SEEN_MAX],
+    len: usize,
+    /// The median that doubtful spends were held against.
+    pub(super) median: Option<Micros>,
+}
+
+/// A day as it is counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) counted: ScoreDay,
+    /// The spend that the source reported, counted or not.
+    spend: Micros,
+    marks: Marks,
+    confirmed: bool,
+}
+
+impl View {
+    /// The days of a campaign around the day it is scored on.
+    pub(super) fn new(campaign: &CampaignState, as_of: Day, policy: &Policy) -> Self {
+        let mut view = Self {
+            as_of,
+            days: [Seen::default(); SEEN_MAX],
+            alert_days: [AlertDay::default(); SEEN_MAX],
+            len: 0,
+            median: None,
+        };
+        let first = Day(as_of.0.saturating_sub(30));
+        for at in campaign.days.count_before(first)..campaign.days.len() {
+            let day = campaign.days.date(at);
+            if day > as_of {
+                break;
+            }
+            let counted = campaign.days.counted(at).unwrap_or_else(|| {
+                let day = campaign.days.get(at);
+                let figures = day.counting(&policy.facts).map(|(batch, marks)| CountedFigures {
+                    figures: batch.figures,
+                    marks,
+                    currency: batch.currency,
+                    confirmed: day.is_confirmed(&policy.facts),
+                });
+                Counted { cohort: day.cohort, figures }
+            });
+            view.days[view.len] = seen(day, &counted, campaign);
+            view.len += 1;
+        }
+        let quality = campaign.quality();
+        view.doubt_spends(campaign.spend_min, quality);
+        if !quality.count_outliers {
+            view.leave_out_outliers();
+        }
+        for (alert_day, Seen { counted, .. }) in view.alert_days.iter_mut().zip(&view.days[..view.len]) {
+            *alert_day = AlertDay {
+                day: counted.day,
+                spend: counted.spend,
+                impressions: counted.impressions,
+                leads: counted.platform_leads.max(counted.crm_leads),
+            };
+        }
+        view
+    }
+
+    /// Marks the days of the window that spent many times the median of its active days.
+    fn doubt_spends(&mut self, spend_min: Micros, quality: &QualityPolicy) {
+        let as_of = self.as_of;
+        let days = &mut self.days[..self.len];
+        let is_open = |day: &Seen| day.spend >= spend_min && !day.confirmed && day.counted.day < as_of;
+        if !days.iter().any(is_open) {
+            return;
+        }
+        let mut spends = [0_i64; SEEN_MAX];
+        let mut count = 0;
+        for day in days.iter().filter(|day| day.spend > Micros::ZERO && day.counted.day < as_of) {
+            spends[count] = day.spend.0;
+            count += 1;
+        }
+        if count < usize::from(quality.spend_median_days_min) {
+            return;
+        }
+        spends[..count].sort_unstable();
+        let median = Micros(spends[(count - 1) / 2]);
+        self.median = Some(median);
+        let limit = median.major() * quality.spend_median_ratio;
+        for day in days.iter_mut().filter(|day| is_open(day) && day.spend.major() >= limit) {
+            day.marks = day.marks.with(Marks::of(Doubt::SpendAboveMedian));
+        }
+    }
+
+    fn leave_out_outliers(&mut self) {
+        for day in self.days[..self.len].iter_mut().filter(|day| day.marks.is_outlier()) {
+            let ScoreDay { day: date, crm_leads, qualified, won, revenue, .. } = day.counted;
+            day.counted = ScoreDay { day: date, crm_leads, qualified, won, revenue, ..ScoreDay::default() };
+        }
+    }
+
+    /// Sums over the window before the day scored.
+    pub(super) fn window(&self) -> Window {
+        let mut window = Window::default();
+        for day in self.seen() {
+            window.add(self.as_of, &day.counted);
+        }
+        window
+    }
+
+    /// How many days of the window each doubt is about.
+    pub(super) fn doubtful(&self) -> DoubtfulDays {
+        let mut days = DoubtfulDays::default();
+        for day in self.seen().iter().filter(|day| day.marks != Marks::default() && day.counted.day < self.as_of) {
+            Doubt::ALL.into_iter().filter(|doubt| day.marks.has(*doubt)).for_each(|doubt| days.add(doubt));
+        }
+        days
+    }
+
+    /// Whether a day's spend is doubted for the median of the others.
+    pub(super) fn is_above_median(&self, date: Day) -> bool {
+        self.seen().iter().any(|day| day.counted.day == date && day.marks.has(Doubt::SpendAboveMedian))
+    }
+
+    /// The days as the alerts read them, oldest first.
+    pub(super) fn alert_days(&self) -> &[AlertDay] {
+        &self.alert_days[..self.len]
+    }
+
+    /// The days, oldest first.
+    pub(super) fn seen(&self) -> &[Seen] {
+        &self.days[..self.len]
+    }
+}
+
+fn seen(day: Day, counted: &Counted, campaign: &CampaignState) -> Seen {
+    let cohort = counted.cohort;
+    let mut seen = Seen {
+        counted: ScoreDay {
+            day,
+            crm_leads: cohort.leads,
+            qualified: cohort.qualified,
+            won: cohort.won,
+            revenue: cohort.revenue_micros,
+            ..ScoreDay::default()
+        },
+        ..Seen::default()
+    };
+    if let Some(CountedFigures { figures, marks, currency, confirmed }) = counted.figures {
+        let value = |figure: usize| figures.values[figure];
+        seen.counted.spend = Micros(value(SPEND));
+        seen.counted.impressions = value(IMPRESSIONS);
+        seen.counted.link_clicks =
+            if figures.has(LINK_CLICKS) { value(LINK_CLICKS) } else { value(CLICKS) };
+        seen.counted.platform_leads = value(LEADS);
+        seen.counted.purchases = value(PURCHASES);
+        seen.spend = seen.counted.spend;
+        seen.confirmed = confirmed;
+        seen.marks = if campaign.counts_in_other_currency(currency) {
+            marks.with(Marks::of(Doubt::CurrencyUnlikeAccount))
+        } else {
+            marks
+        };
+    }
+    seen
+}
