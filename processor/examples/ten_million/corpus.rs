@@ -89,7 +89,12 @@ impl Corpus {
             },
             130 => Kind::Fatigue,
             // Refused: a batch without rows.
-            131 => Kind::Figures { day: Day(0), poll: usize::MAX, figures: Figures::default(), doubt: None },
+            131 => Kind::Figures {
+                day: at.day_utc(),
+                poll: usize::MAX,
+                figures: Figures::default(),
+                doubt: None,
+            },
             132..=141 => self.figures(at, 28),
             _ => self.figures(at, 3),
         };

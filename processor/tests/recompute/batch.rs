@@ -47,6 +47,8 @@ struct Complete {
     at: i64,
     figures: Figures,
     flags: Vec<QualityFlag>,
+    /// Whether the batch right before it said the same.
+    confirmed: bool,
 }
 
 /// Everything about one campaign and day, in the order of the log.
@@ -124,6 +126,7 @@ fn recompute_campaign(
     let as_of = local_day(zone, now);
     let mut merged = BTreeMap::new();
     let mut window = Vec::new();
+    let mut standing_days = Vec::new();
     let mut metrics_at = None;
     for (day, facts) in days {
         let batches = SOURCES.map(|source| complete_batches(&facts.rows, source));
@@ -131,14 +134,22 @@ fn recompute_campaign(
         let counting = batches.iter().find(|batches| !batches.is_empty()).map(|batches| standing(batches));
         let cohort = cohort(facts.leads.values().flatten());
         let age = i64::from(as_of) - i64::from(day);
-        window.push(window_day(age, counting.as_ref(), &cohort));
+        standing_days.push((age, counting.clone(), cohort));
+        if day < oldest(now) {
+            continue;
+        }
         let day_facts = match counting {
-            Some(Complete { at, figures, flags }) => {
+            Some(Complete { at, figures, flags, .. }) => {
                 ExpectedDay { figures, flags, last_seen: Some(at), cohort }
             }
             None => ExpectedDay { cohort, ..ExpectedDay::default() },
         };
         merged.insert(day, day_facts);
+    }
+    let targets = account.map_or(DEFAULTS, |account| account.targets);
+    let limit = spend_limit(&standing_days, targets);
+    for (age, counting, cohort) in &standing_days {
+        window.push(window_day(*age, counting.as_ref(), cohort, limit));
     }
     let frequency = newest(facts, |body| match body {
         Body::Seen(seen) => seen.frequency.map(f64::to_bits),
@@ -147,7 +158,6 @@ fn recompute_campaign(
     let fatigued = is_fatigued(facts, zone, as_of);
     #[expect(clippy::cast_precision_loss, reason = "moments are far below 2^53")]
     let age_hours = metrics_at.map(|at: i64| (now - at) as f64 / 3_600_000.0);
-    let targets = account.map_or(DEFAULTS, |account| account.targets);
     let score = score(&window, frequency.map(f64::from_bits), fatigued, age_hours, targets);
     Some(Expected { days: merged, as_of, window, metrics_at, age_hours, score })
 }
@@ -195,7 +205,7 @@ fn zone(facts: &[(&Fact, i32)], account: Option<&AccountSettings>) -> Tz {
     });
     let observed: Option<Tz> = observed.and_then(|name| name.parse().ok());
     let set = account.and_then(|account| account.zone).map(|name| name.parse().unwrap());
-    observed.or(set).unwrap_or(Tz::UTC)
+    set.or(observed).unwrap_or(Tz::UTC)
 }
 
 /// Whether a signal of level HIGH lies in the 7 days before `as_of` and no later signal took it back.
@@ -232,7 +242,8 @@ fn complete_batches(rows: &[(&Fact, &Row)], source: Source) -> Vec<Complete> {
             let rows: Vec<_> = first_of_each.into_values().collect();
             let flags: BTreeSet<_> = rows.iter().flat_map(|(fact, _)| flags_of(&fact.doubts)).collect();
             let figures = sum(&rows.iter().map(|(_, row)| row.figures).collect::<Vec<_>>());
-            complete.push(Complete { at, figures, flags: flags.into_iter().collect() });
+            let flags = flags.into_iter().collect();
+            complete.push(Complete { at, figures, flags, confirmed: false });
         }
     }
     complete
@@ -243,6 +254,7 @@ fn standing(batches: &[Complete]) -> Complete {
     let [earlier @ .., newest] = batches else { panic!("only called with batches") };
     let mut standing = newest.clone();
     if earlier.last().is_some_and(|before| before.figures == newest.figures) {
+        standing.confirmed = true;
         standing.flags.retain(|flag| *flag != QualityFlag::Outlier);
     }
     standing
@@ -277,8 +289,27 @@ fn cohort<'a>(leads: impl Iterator<Item = &'a (bool, bool, i64)>) -> Cohort {
     Cohort { leads: count, qualified, won, revenue_micros: Micros(i64::try_from(revenue).unwrap()) }
 }
 
-fn window_day(age: i64, counting: Option<&Complete>, cohort: &Cohort) -> WindowDay {
+/// The spend from which a day that no batch confirmed is an outlier beside the campaign's other days: 20 times the
+/// lower median of the days of the window with spend, if there are five, and 20 target costs per lead.
+fn spend_limit(days: &[(i64, Option<Complete>, Cohort)], targets: Targets) -> f64 {
+    let inside = days.iter().filter(|(age, ..)| (1..=30).contains(age));
+    let mut spends: Vec<f64> = inside.filter_map(|(_, batch, _)| batch.as_ref().map(spend)).collect();
+    spends.retain(|spend| *spend > 0.0);
+    spends.sort_by(f64::total_cmp);
+    if spends.len() < 5 {
+        return f64::INFINITY;
+    }
+    (20.0 * spends[(spends.len() - 1) / 2]).max(20.0 * targets.cost_per_lead)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the logs' figures are small")]
+fn spend(batch: &Complete) -> f64 {
+    batch.figures.spend_micros.unwrap_or_default().0 as f64 / 1e6
+}
+
+fn window_day(age: i64, counting: Option<&Complete>, cohort: &Cohort, spend_limit: f64) -> WindowDay {
     let counting = counting.filter(|batch| !batch.flags.contains(&QualityFlag::Outlier));
+    let counting = counting.filter(|batch| batch.confirmed || spend(batch) < spend_limit);
     let figures = counting.map(|batch| batch.figures).unwrap_or_default();
     let count = |figure: Option<i64>| i128::from(figure.unwrap_or(0));
     WindowDay {

@@ -274,6 +274,10 @@ impl Writer {
             leads: self.chance.percent(60).then(|| self.chance.between(0, 4)),
             ..Figures::default()
         };
+        if self.chance.percent(2) {
+            // A decimal point went astray.
+            figures.spend_micros = figures.spend_micros.map(|spend| Micros(spend.0 * 100));
+        }
         if self.chance.percent(50) {
             figures.link_clicks = Some(impressions / self.chance.between(30, 90));
         }

@@ -55,9 +55,14 @@ impl<'a> Run<'a> {
             }
             self.commit(length);
             if fates.percent(disturbed.restarts) {
-                self.scorer = self.out.restored(&self.policy, fates.percent(50));
+                self.restart(fates.percent(50));
             }
         }
+    }
+
+    /// The partition as another process finds it.
+    pub(crate) fn restart(&mut self, backwards: bool) {
+        self.scorer = self.out.restored(&self.policy, backwards);
     }
 
     /// One transaction of so many events.
