@@ -50,7 +50,9 @@ fn state(out: &Recorder) -> BTreeMap<(Topic, String), String> {
             }
             Topic::Scores => {
                 let record: CampaignScore<'_> = out.decode(bytes);
-                format!("{:?}", CampaignScore { announced: None, origin: NOWHERE, ..record })
+                // An unused campaign is one that has been known for long.
+                let firing = Vec::new();
+                format!("{:?}", CampaignScore { announced: None, firing, origin: NOWHERE, ..record })
             }
             _ => continue,
         };
