@@ -208,15 +208,11 @@ fn zone(facts: &[(&Fact, i32)], account: Option<&AccountSettings>) -> Tz {
     set.or(observed).unwrap_or(Tz::UTC)
 }
 
-/// Whether a signal of level HIGH lies in the 7 days before `as_of` and no later signal took it back.
+/// Whether a signal of level HIGH lies in the 7 days before `as_of`.
 fn is_fatigued(facts: &[(&Fact, i32)], zone: Tz, as_of: i32) -> bool {
-    let signals = facts.iter().filter_map(|(fact, _)| match fact.body {
-        Body::Fatigue(level) => Some((fact.at, level)),
-        _ => None,
-    });
-    let standing = signals.max();
-    standing.is_some_and(|(at, level)| {
-        level == FatigueLevel::High && (1..=7).contains(&(as_of - local_day(zone, at)))
+    facts.iter().any(|(fact, _)| {
+        matches!(fact.body, Body::Fatigue(FatigueLevel::High))
+            && (1..=7).contains(&(as_of - local_day(zone, fact.at)))
     })
 }
 

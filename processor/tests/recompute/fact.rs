@@ -12,8 +12,8 @@ pub(crate) struct Log {
     /// Campaign keys by number.
     pub(crate) keys: Vec<String>,
     pub(crate) facts: Vec<Fact>,
-    /// Positions of ticks at which every campaign has just been scored.
-    pub(crate) checkpoints: Vec<usize>,
+    /// Places, from the first fact to a tick, that scores every campaign if they are one transaction.
+    pub(crate) checkpoints: Vec<(usize, usize)>,
 }
 
 /// One record of `events`; its offset is its place in the log.

@@ -100,7 +100,7 @@ struct Writer {
     chance: Chance,
     now: i64,
     facts: Vec<Fact>,
-    checkpoints: Vec<usize>,
+    checkpoints: Vec<(usize, usize)>,
     /// Rows that are on their way, with the number of facts after which they arrive.
     under_way: Vec<(usize, Fact)>,
     /// What was last said of a campaign, source and day.
@@ -373,11 +373,22 @@ impl Writer {
         self.push(None, self.now, Body::Tick);
     }
 
-    /// Nothing for more than a day, then a tick: every campaign's day has changed.
+    /// Nothing for more than a day, so that every campaign's day has changed; then facts of the new day, and a tick.
     fn pause(&mut self) {
         let reached = self.facts.iter().map(|fact| fact.at).fold(self.now, i64::max);
         self.now = reached + self.chance.between(26 * 60, 110 * 60) * MINUTE;
-        self.checkpoints.push(self.facts.len());
+        let first = self.facts.len();
+        for _ in 0..self.plan.facts / 500 {
+            match self.chance.between(0, 3) {
+                0 => self.batch(),
+                1 => self.lead(),
+                2 => self.fatigue(),
+                _ => self.seen(),
+            }
+        }
+        // A clock that was ahead must not be ahead of the tick.
+        self.now += 7 * HOUR;
+        self.checkpoints.push((first, self.facts.len()));
         self.tick();
     }
 

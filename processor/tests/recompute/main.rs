@@ -30,8 +30,9 @@ fn check(plan: Plan) {
     assert!(log.facts.len() >= plan.facts);
     let mut run = Run::new(&log);
     let (mut lengths, mut fates) = (Chance::new(plan.seed + 1), Chance::new(plan.seed + 2));
-    for checkpoint in &log.checkpoints {
-        run.read_to(checkpoint + 1, &mut lengths, &mut fates, Disturbed { aborts: 15, restarts: 1 });
+    for (first, tick) in &log.checkpoints {
+        run.read_to(*first, &mut lengths, &mut fates, Disturbed { aborts: 15, restarts: 1 });
+        run.commit(tick + 1 - first);
         compare::state(&log, run.next, &run.out);
     }
     compare::announcements(&run.out);
