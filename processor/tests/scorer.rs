@@ -347,7 +347,11 @@ fn days(out: &Recorder) -> Vec<String> {
     let of_days = out.latest.iter().filter(|((topic, _), _)| *topic == Topic::CampaignDays);
     let shown = of_days.map(|(_, bytes)| {
         let mut day: CampaignDay<'_> = out.decode(Some(bytes));
-        (day.revision, day.first_seen) = (0, None);
+        (day.revision, day.first_seen, day.first_figures) = (0, None, None);
+        if day.last_seen.is_none() {
+            // Without figures, the currency is what was known of the campaign when the day was written.
+            day.currency = None;
+        }
         day.origin = Origin { topic: "", partition: 0, offset: 0 };
         format!("{day:?}")
     });

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands, also in what it builds on")]
 
-use processor::score::{ScoreDay, ScoreInput, findings, score};
+use processor::score::{DoubtfulDays, ScoreDay, ScoreInput, findings, score};
 use processor::{Policy, ScorePolicy};
 use proptest::prelude::*;
 use schemas::{Day, Micros};
@@ -188,7 +188,7 @@ proptest! {
             (parts.trend, 20.0), (parts.engagement, 10.0), (scored.total, 100.0), (scored.confidence, 1.0)] {
             prop_assert!((0.0..=cap).contains(&part), "{part} is outside 0 to {cap}");
         }
-        for finding in findings(&scored, &policy).as_slice() {
+        for finding in findings(&scored, &DoubtfulDays::default(), &policy).as_slice() {
             prop_assert!(finding.figure.is_finite() && finding.target.is_finite());
         }
     }
@@ -205,7 +205,7 @@ fn the_reasons_name_the_largest_loss_first_and_a_guard_before_all() {
     let days = [day];
     let policy = policy();
     let scored = score(&input(&days), &policy);
-    let found = findings(&scored, &policy);
+    let found = findings(&scored, &DoubtfulDays::default(), &policy);
     let codes: Vec<_> = found.as_slice().iter().map(|finding| finding.code).collect();
     assert_eq!(codes[0], "NO_LEADS_AT_5X_TARGET");
     assert!(codes.contains(&"COST_ABOVE_TARGET") && codes.contains(&"QUALITY_UNKNOWN"), "{codes:?}");

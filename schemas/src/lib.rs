@@ -5,18 +5,24 @@
 //! wire format, [`RegistryClient`] speaks to a schema registry, [`Topic`] names the topics. A test holds types,
 //! schemas and examples against each other; nothing here knows Kafka, a clock or the rules.
 
+#[cfg(feature = "codec")]
 mod codec;
+#[cfg(feature = "codec")]
 mod error;
 pub mod examples;
 mod key;
 pub mod record;
+#[cfg(feature = "codec")]
 mod registry;
 mod topics;
 mod units;
 
+#[cfg(feature = "codec")]
 pub use codec::{Decoder, Encoder, Schemas};
+#[cfg(feature = "codec")]
 pub use error::{CodecError, RegistryError};
 pub use key::{AccountKey, CampaignKey, DayKey, lead_key};
+#[cfg(feature = "codec")]
 pub use registry::{Compatibility, RegistryClient};
 pub use topics::{Cleanup, Topic, TopicSpec, TopicsError};
 pub use units::{Day, Micros, ParseMoneyError, TimestampMs};

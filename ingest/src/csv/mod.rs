@@ -22,6 +22,8 @@ mod keys;
 mod plan;
 mod send;
 mod summary;
+#[cfg(test)]
+mod properties;
 
 pub use options::{CsvLimits, CsvOptions, DateOrder, Field, ObservedAt, ProfileChoice};
 pub use plan::{ColumnReport, CsvPlan, FileReport, plan, plan_with_progress};

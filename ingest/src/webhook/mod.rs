@@ -12,6 +12,8 @@ mod problem;
 mod reading;
 mod record;
 mod standard;
+#[cfg(test)]
+mod properties;
 
 use std::collections::HashMap;
 use std::fmt;

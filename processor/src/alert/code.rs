@@ -67,6 +67,7 @@ impl Codes {
         Self(self.0 & !other.0)
     }
 
+    #[cfg(test)]
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
     }

@@ -19,7 +19,6 @@ use schemas::record::{AlertState, QualityHour, Severity};
 use schemas::{Day, Micros, TimestampMs};
 
 pub(crate) use code::{AlertCode, Codes};
-#[cfg_attr(not(test), expect(unused_imports, reason = "the scorer is about to call it"))]
 pub(crate) use stale::age_class;
 
 use crate::policy::EffectivePolicy;

@@ -49,17 +49,29 @@ pub(super) struct Total {
 impl Sums {
     pub(super) fn of(view: &CampaignView<'_>) -> Self {
         let (mut spend, mut leads, mut active) = ([0_i64; 6], [0_i64; 6], [0_u8; 6]);
+        let mut add = |at: usize, run: (i64, i64, u8)| {
+            spend[at] = spend[at].saturating_add(run.0);
+            leads[at] = leads[at].saturating_add(run.1);
+            active[at] = active[at].saturating_add(run.2);
+        };
         let mut delivered = None::<u8>;
+        // The days of one place follow each other, so they are summed in registers until the place changes.
+        let (mut at, mut run) = (UNREAD, (0_i64, 0_i64, 0_u8));
         for day in view.days {
             let Ok(age) = u8::try_from(i64::from(view.as_of.0) - i64::from(day.day.0)) else { continue };
             let Some(&place) = PLACE.get(usize::from(age)) else { continue };
-            spend[place] = spend[place].saturating_add(day.spend.0);
-            leads[place] = leads[place].saturating_add(day.leads);
+            if place != at {
+                add(at, run);
+                (at, run) = (place, (0, 0, 0));
+            }
+            run.0 = run.0.saturating_add(day.spend.0);
+            run.1 = run.1.saturating_add(day.leads);
             if day.impressions > 0 || day.spend.0 > 0 {
-                active[place] = active[place].saturating_add(1);
+                run.2 = run.2.saturating_add(1);
                 delivered = Some(delivered.map_or(age, |newest| newest.min(age)));
             }
         }
+        add(at, run);
         let total = |places: &[usize]| {
             let sum = |of: &[i64; 6]| places.iter().fold(0_i64, |sum, &at| sum.saturating_add(of[at]));
             Total { spend: count(sum(&spend)), leads: count(sum(&leads)) }

@@ -58,6 +58,7 @@ pub(crate) fn parse_moment(text: &str) -> Option<TimestampMs> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn day(text: &str) -> Day {
         Day::parse(text).unwrap()
@@ -79,7 +80,9 @@ mod tests {
 
     #[test]
     fn no_day_ends_before_the_moment_told_for_it_and_none_long_after() {
-        for zone in [Tz::UTC, Tz::America__New_York, Tz::Pacific__Apia, Tz::Asia__Kolkata, Tz::Pacific__Chatham] {
+        for zone in
+            [Tz::UTC, Tz::America__New_York, Tz::Pacific__Apia, Tz::Asia__Kolkata, Tz::Pacific__Chatham]
+        {
             for hour in (0..24 * 800).step_by(5) {
                 let moment = TimestampMs(Day(15_200).midnight_utc().0 + hour * HOUR_MS + 1_234);
                 let (today, end) = (day_in(zone, moment), next_day(zone, moment));
@@ -105,5 +108,29 @@ mod tests {
         assert_eq!(parse_moment("2026-03-12T22:02:47Z"), moment);
         assert_eq!(parse_moment("2026-03-12T15:02:47"), None);
         assert_eq!(parse_moment("1773352967"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_day_of_a_zone_lies_within_one_of_utc_and_falls_back_by_one_at_most(
+            moment in -4_000_000_000_000..8_000_000_000_000_i64, later in 0..200_000_000_i64, zone in 0..chrono_tz::TZ_VARIANTS.len()
+        ) {
+            let zone = chrono_tz::TZ_VARIANTS[zone];
+            let (first, second) = (TimestampMs(moment), TimestampMs(moment + later));
+            let of = |moment| day_in(zone, moment);
+            // Newfoundland set its clocks back at one minute past midnight, into the day before.
+            prop_assert!(of(second).0 + 1 >= of(first).0, "{zone} {first} {second}");
+            prop_assert!(of(first).0.abs_diff(first.day_utc().0) <= 1, "{zone} {first}");
+        }
+
+        #[test]
+        fn months_back_never_skip_a_month_nor_leave_its_day_without_need(day in 366 * 10..2_900_000_i32, months in 0..200_u16) {
+            let (day, back) = (Day(day), months_before(Day(day), months));
+            let ((year, month, of_month), (back_year, back_month, back_of_month)) = (day.ymd(), back.ymd());
+            let count = |year: i32, month: u32| year * 12 + i32::try_from(month).unwrap();
+            prop_assert_eq!(count(year, month) - count(back_year, back_month), i32::from(months));
+            let ends = Day(back.0 + 1).ymd().2 == 1;
+            prop_assert!(back_of_month == of_month || (ends && back_of_month < of_month), "{day} {back}");
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! Figures, campaigns and fatigue signals: read, judged, and passed on as facts about their campaign.
 
-use std::sync::Arc;
-
 use chrono_tz::Tz;
 use schemas::record::{
     BatchRow, CampaignObserved, Doubt, Event, EventBody, FatigueSignal, Figures, MetricsObserved,
@@ -31,8 +29,7 @@ impl Normalizer {
         at: &Origin<'_>,
         out: &mut O,
     ) -> Result<Outcome, Refusal<O::Error>> {
-        let policy = Arc::clone(&self.policy);
-        let in_force = policy.account(raw.platform, raw.account_id);
+        let in_force = self.policy.account(raw.platform, raw.account_id);
         if let Some(Reading::MetricsReading(reading)) = &raw.reading {
             return self.metrics_reading(raw, reading, &in_force, at, out);
         }

@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use super::PolicyError;
 
 /// A section of the policy that layers override.
-pub(super) trait Section: Serialize + DeserializeOwned {
+pub(super) trait Section: Clone + Serialize + DeserializeOwned {
     /// Its table.
     const NAME: &str;
 
@@ -32,6 +32,9 @@ pub(super) trait Section: Serialize + DeserializeOwned {
 
     /// The section with some of its values replaced.
     fn overlaid(&self, overrides: &Table) -> Result<Self, PolicyError> {
+        if overrides.is_empty() {
+            return self.clone().checked();
+        }
         let mut table = self.to_table();
         lay_over(&mut table, &named::<Self>(overrides)?);
         table.try_into::<Self>().map_err(|e| unreadable(Self::NAME, &e))?.checked()

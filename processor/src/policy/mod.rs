@@ -12,6 +12,7 @@ mod layer;
 mod score;
 mod alerts;
 mod quality;
+mod facts;
 mod pattern;
 mod read;
 mod explain;
@@ -21,13 +22,13 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use schemas::AccountKey;
-use schemas::record::Source;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
 pub(crate) use alerts::{
     AlertPolicy, BudgetAlert, LeadDropAlert, QualityAlert, SpikeAlert, StaleAlert, UnusedAlert,
 };
 pub use explain::{Layer, Setting};
+pub(crate) use facts::{FacebookPolicy, FactsPolicy};
 pub(crate) use quality::QualityPolicy;
 pub use score::ScorePolicy;
 
@@ -71,25 +72,6 @@ pub struct EffectivePolicy {
     pub(crate) facebook: Arc<FacebookPolicy>,
     /// Hash of what is in force, 12 hex digits. Overrides for other accounts and campaigns do not change it.
     pub version: String,
-}
-
-/// Which facts are taken, and which of several counts. One for all accounts, because it defines the state.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FactsPolicy {
-    pub(crate) source_precedence: Vec<Source>,
-    pub(crate) horizon_months: u16,
-    pub(crate) batch_rows_max: u16,
-    pub(crate) pending_batches_max: u8,
-    pub(crate) lead_ahead_hours_max: u16,
-}
-
-/// Which of Facebook's action types count.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FacebookPolicy {
-    pub(crate) lead_actions: Vec<String>,
-    pub(crate) purchase_actions: Vec<String>,
 }
 
 /// Why a policy is refused.

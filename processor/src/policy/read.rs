@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use schemas::AccountKey;
-use schemas::record::Source;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use toml::Table;
@@ -23,10 +22,7 @@ use super::{
 /// Hex digits of a version: enough to tell policies apart, short enough to read aloud.
 const VERSION_HEX_DIGITS: usize = 12;
 /// Combinations of account and pattern: loading resolves them all.
-const COMBINATIONS_MAX: usize = 100_000;
-
-/// Action types of one list.
-const ACTIONS_MAX: usize = 100;
+const COMBINATIONS_MAX: usize = 10_000;
 
 /// The sections of default.toml, which names everything.
 #[derive(Clone, Deserialize)]
@@ -88,7 +84,7 @@ pub(super) fn policy(given: Table) -> Result<Policy, PolicyError> {
         combinations <= COMBINATIONS_MAX,
         "accounts and campaigns",
         format!("{combinations} combinations of account and pattern"),
-        "at most 100000 are resolved",
+        "at most 10000 are resolved",
     )?;
     let patterns = (1..).zip(given.campaigns).map(|(at, table)| pattern(at, table));
     let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
@@ -230,48 +226,6 @@ impl Section for QualityPolicy {
     fn checked(self) -> Result<Self, PolicyError> {
         // Not this method, but the type's own.
         Self::checked(self)
-    }
-}
-
-impl Section for FacebookPolicy {
-    const NAME: &str = "facebook";
-
-    fn checked(self) -> Result<Self, PolicyError> {
-        for (key, actions) in
-            [("lead_actions", &self.lead_actions), ("purchase_actions", &self.purchase_actions)]
-        {
-            let few = actions.len() <= ACTIONS_MAX;
-            let rule = "a row is searched for each of them, at most 100";
-            require_shown(few, &format!("facebook.{key}"), format!("{} types", actions.len()), rule)?;
-        }
-        Ok(self)
-    }
-}
-
-impl Section for FactsPolicy {
-    const NAME: &str = "facts";
-
-    fn checked(self) -> Result<Self, PolicyError> {
-        let sources = &self.source_precedence;
-        let metrics_only = sources.iter().all(|source| matches!(source, Source::Facebook | Source::Csv));
-        let distinct = sources.iter().enumerate().all(|(at, source)| !sources[..at].contains(source));
-        let rule = "it must name FACEBOOK and CSV, each once; other sources report no figures";
-        let shown = format!("{sources:?}");
-        require_shown(
-            metrics_only && distinct && sources.len() == 2,
-            "facts.source_precedence",
-            shown,
-            rule,
-        )?;
-        for (key, value, max) in [
-            ("facts.horizon_months", self.horizon_months, 1_200),
-            ("facts.batch_rows_max", self.batch_rows_max, u16::MAX),
-            ("facts.pending_batches_max", u16::from(self.pending_batches_max), 64),
-        ] {
-            let rule = "it must be at least 1 and not huge";
-            require_shown((1..=max).contains(&value), key, value.to_string(), rule)?;
-        }
-        Ok(self)
     }
 }
 

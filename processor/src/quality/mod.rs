@@ -85,6 +85,8 @@ fn share(part: i64, whole: i64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::Policy;
     use Doubt::{
@@ -95,13 +97,17 @@ mod tests {
 
     const TODAY: Day = Day(20_000);
 
+    fn policy(toml: &str) -> Arc<QualityPolicy> {
+        Arc::clone(&Policy::from_toml(toml).unwrap().account("facebook", "1").quality)
+    }
+
     fn row(figures: &Figures) -> Row<'_> {
         let observed_at = TODAY.midnight_utc();
         Row { figures, day: Day(19_999), observed_at, currency: None, account_currency: None }
     }
 
     fn check(figures: Figures, expected: &[Doubt]) {
-        assert_eq!(doubts(&row(&figures), &Policy::default().account("facebook", "1").quality), expected, "{figures:?}");
+        assert_eq!(doubts(&row(&figures), &policy("")), expected, "{figures:?}");
     }
 
     fn sound() -> Figures {
@@ -142,8 +148,8 @@ mod tests {
 
     #[test]
     fn a_day_that_has_not_begun_anywhere_is_doubted() {
-        let policy = Policy::default().account("facebook", "1");
-        let of = |day| doubts(&Row { day, ..row(&sound()) }, &policy.quality);
+        let policy = policy("");
+        let of = |day| doubts(&Row { day, ..row(&sound()) }, &policy);
         assert_eq!(of(Day(20_001)), []);
         assert_eq!(of(Day(20_002)), [DayAhead]);
         assert_eq!(of(Day(i32::MAX)), [DayAhead]);
@@ -152,9 +158,9 @@ mod tests {
 
     #[test]
     fn a_row_in_a_currency_unlike_its_accounts_is_doubted_and_one_without_any_is_not() {
-        let policy = Policy::default().account("facebook", "1");
+        let policy = policy("");
         let of = |currency, account_currency| {
-            doubts(&Row { currency, account_currency, ..row(&sound()) }, &policy.quality)
+            doubts(&Row { currency, account_currency, ..row(&sound()) }, &policy)
         };
         assert_eq!(of(Some("EUR"), Some("USD")), [CurrencyUnlikeAccount]);
         assert_eq!(of(Some("USD"), Some("USD")), []);
@@ -174,7 +180,7 @@ mod tests {
         };
         let row =
             Row { day: Day(20_002), currency: Some("EUR"), account_currency: Some("USD"), ..row(&figures) };
-        let all = doubts(&row, &Policy::default().account("facebook", "1").quality);
+        let all = doubts(&row, &policy(""));
         for (switch, doubt) in [
             ("negative_is_outlier", FigureNegative),
             ("clicks_above_impressions_is_outlier", ClicksAboveImpressions),
@@ -183,10 +189,10 @@ mod tests {
             ("day_ahead_is_outlier", DayAhead),
             ("currency_unlike_account_is_outlier", CurrencyUnlikeAccount),
         ] {
-            let policy = Policy::from_toml(&format!("[quality]\n{switch} = false")).unwrap();
+            let policy = policy(&format!("[quality]\n{switch} = false"));
             let stilled: Vec<_> = all.iter().copied().filter(|found| *found != doubt).collect();
             assert_eq!(stilled.len() + 1, all.len(), "{doubt:?} was found");
-            assert_eq!(doubts(&row, &policy.account("facebook", "1").quality), stilled, "{switch}");
+            assert_eq!(doubts(&row, &policy), stilled, "{switch}");
         }
     }
 

@@ -133,7 +133,8 @@ impl AccountState {
             time_zone: text(seen.time_zone),
             currency: text(seen.currency),
         };
-        let failure = seen.failure_code.map(|code| Failure { code: code.into(), sentence: text(seen.failure) });
+        let failure =
+            seen.failure_code.map(|code| Failure { code: code.into(), sentence: text(seen.failure) });
         let told = put(&mut self.failure, Some((at, failure)));
         if object == Object::default() { told } else { told.min(put(&mut self.object, Some((at, object)))) }
     }
@@ -146,7 +147,8 @@ impl AccountState {
                 return Observed::Stale;
             }
             let hour_start = counted.hour_start;
-            self.hours.insert(at, QualityHour { hour_start, records: 0, incomplete: 0, outlier: 0, rejected: 0 });
+            self.hours
+                .insert(at, QualityHour { hour_start, records: 0, incomplete: 0, outlier: 0, rejected: 0 });
         }
         let hour = &mut self.hours[at];
         for (sum, count) in [

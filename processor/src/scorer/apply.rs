@@ -100,7 +100,8 @@ impl Scorer {
         let BatchRow { batch_id, row_index, row_count } = metrics.batch;
         let rows_max = i32::from(self.policy.facts.batch_rows_max);
         if row_index < 0 || row_index >= row_count || row_count > rows_max || batch_id.is_empty() {
-            let sentence = format!("row {row_index} of {row_count} does not exist; a batch has 1 to {rows_max}");
+            let sentence =
+                format!("row {row_index} of {row_count} does not exist; a batch has 1 to {rows_max}");
             return Err(Rejection::new("BATCH_INVALID", sentence));
         }
         let currency = match metrics.currency {
@@ -142,7 +143,8 @@ impl Scorer {
     ) -> Result<Outcome, Rejection> {
         let (position, created) = self.campaign(key)?;
         let mut profile = (*self.campaigns[position as usize].core.profile).clone();
-        let observed = profile.tire(signal, event.observed_at);
+        let zone = self.campaigns[position as usize].core.zone;
+        let observed = profile.tire(signal, event.observed_at, zone);
         Ok(self.profiled(position, created, (profile, observed), &event.flags, cause))
     }
 
@@ -214,14 +216,7 @@ impl Scorer {
     }
 
     /// Keeps the day as it was, unless the transaction touched it before, and puts what it is now in its place.
-    fn put_day(
-        &mut self,
-        position: u32,
-        date: Day,
-        at: Result<usize, usize>,
-        day: &DayState,
-        cause: Cause,
-    ) {
+    fn put_day(&mut self, position: u32, date: Day, at: Result<usize, usize>, day: &DayState, cause: Cause) {
         let campaign = &mut self.campaigns[position as usize];
         if !self.journal.touch_day(campaign.touch, date, cause) {
             let before = at.ok().map(|at| campaign.days.raw(at));

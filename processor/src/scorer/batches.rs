@@ -185,19 +185,14 @@ impl Batches {
             Some(_) => self.previous = Some(batch),
         }
         let floor = self.floor(judge);
-        self.pending.retain(|pending| {
-            floor.is_none_or(|floor| pending.stamp.order(&floor, judge.names).is_gt())
-        });
+        self.pending
+            .retain(|pending| floor.is_none_or(|floor| pending.stamp.order(&floor, judge.names).is_gt()));
     }
 
     /// The stamp that a batch must exceed to matter.
     fn floor(&self, judge: &Judge<'_>) -> Option<Stamp> {
         let newest = self.newest?;
-        if newest.may_be_outlier(judge) {
-            self.previous.map(|batch| batch.stamp)
-        } else {
-            Some(newest.stamp)
-        }
+        if newest.may_be_outlier(judge) { self.previous.map(|batch| batch.stamp) } else { Some(newest.stamp) }
     }
 
     /// The records of the state. A source has several while more than one batch must be kept: its first is the one

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use schemas::record::{Announcement, Campaign, CampaignScore, FatigueLevel, Origin};
+use schemas::record::{Announcement, Campaign, CampaignScore, Origin};
 use schemas::{CampaignKey, Day, Micros, TimestampMs};
 
 use super::batches::Complete;
@@ -12,9 +12,8 @@ use super::figures::{Currency, SPEND};
 use super::profile::Profile;
 use super::view::View;
 use super::zones::Moment;
-use crate::calendar::day_in;
-use crate::index::hash;
 use crate::alert::{self, CampaignView, Codes};
+use crate::index::hash;
 use crate::policy::{EffectivePolicy, Policy, QualityPolicy};
 use crate::score::{Score, score_window};
 
@@ -163,16 +162,18 @@ impl CampaignState {
 
     /// The score at a moment of the log.
     pub(super) fn score(&self, view: &View, moment: &Moment, at: TimestampMs) -> Score {
-        let fatigued = self.core.profile.fatigue().is_some_and(|(signalled_at, level)| {
-            let age = i64::from(moment.day.0) - i64::from(day_in(self.core.zone, signalled_at).0);
-            level == FatigueLevel::High && (1..=7).contains(&age)
-        });
+        let fatigued = self.core.profile.is_tired(self.core.zone, moment.day);
         let age = hours_between(self.core.metrics_at, at);
         score_window(&view.window(), self.core.profile.frequency_7d(), fatigued, age, &self.core.policy.score)
     }
 
     /// The campaign as its alerts see it.
-    pub(super) fn alert_view<'a>(&'a self, view: &'a View, moment: &Moment, at: TimestampMs) -> CampaignView<'a> {
+    pub(super) fn alert_view<'a>(
+        &'a self,
+        view: &'a View,
+        moment: &Moment,
+        at: TimestampMs,
+    ) -> CampaignView<'a> {
         let profile = &self.core.profile;
         let (daily_budget, lifetime_budget) = profile.budgets();
         CampaignView {
@@ -198,17 +199,21 @@ impl CampaignState {
 
     /// Takes note of the batch that stands for a source and day, and of the one that stood before.
     pub(super) fn observe(&mut self, before: Option<&Complete>, standing: &Complete) {
-        let told = |batch: &Complete| batch.currency.map(|currency| (batch.stamp.observed_at, currency));
         let core = &mut self.core;
         core.metrics_at = core.metrics_at.max(Some(standing.stamp.observed_at));
         let gone = before.and_then(told).filter(|gone| Some(*gone) == core.currency);
         core.currency = core.currency.max(told(standing));
         if gone.is_some() && gone == core.currency {
             // The batch that named the currency does not stand any more, and its successor names none.
-            let days = (0..self.days.len()).map(|at| self.days.get(at));
-            let named = days.flat_map(|day| day.sources.into_iter().flatten().filter_map(|b| told(&b.newest?)));
-            self.core.currency = named.max();
+            self.find_currency();
         }
+    }
+
+    /// Finds the currency of the newest batch that names one.
+    pub(super) fn find_currency(&mut self) {
+        let days = (0..self.days.len()).map(|at| self.days.get(at));
+        let complete = days.flat_map(|day| day.sources.into_iter().flatten().filter_map(|b| b.newest));
+        self.core.currency = complete.filter_map(|batch| told(&batch)).max();
     }
 
     /// The record of the campaign itself.
@@ -218,12 +223,18 @@ impl CampaignState {
 
     /// Bytes that the campaign takes, with what it holds on the heap alone.
     pub(super) fn bytes(&self) -> usize {
-        let parts = self.parts.as_ref().map_or(0, |parts| {
-            size_of_val(&**parts) + parts.iter().map(|part| part.len()).sum::<usize>()
-        });
+        let parts = self
+            .parts
+            .as_ref()
+            .map_or(0, |parts| size_of_val(&**parts) + parts.iter().map(|part| part.len()).sum::<usize>());
         let profile = size_of::<Profile>() + 2 * size_of::<usize>() + self.core.profile.heap_bytes();
         size_of::<Self>() + self.key.len() + parts + self.days.heap_bytes() + profile
     }
+}
+
+/// The currency that a batch names, with its moment.
+fn told(batch: &Complete) -> Option<(TimestampMs, Currency)> {
+    batch.currency.map(|currency| (batch.stamp.observed_at, currency))
 }
 
 impl Published {
@@ -260,7 +271,10 @@ fn later(from: TimestampMs, ms: f64) -> TimestampMs {
 }
 
 /// From which spend on a day is held against the median of the others.
-#[expect(clippy::cast_possible_truncation, reason = "the policy bounds both factors; beyond them it saturates")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the policy bounds both factors; beyond them it saturates"
+)]
 fn spend_min(policy: &EffectivePolicy) -> Micros {
     let quality = &policy.quality;
     if !quality.spend_above_median_is_outlier {

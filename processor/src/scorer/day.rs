@@ -124,7 +124,10 @@ impl DayState {
             account_id,
             campaign_id,
             day,
-            currency: counting.and_then(|(batch, _)| batch.currency.as_ref()).map(Currency::text).or(currency),
+            currency: counting
+                .and_then(|(batch, _)| batch.currency.as_ref())
+                .map(Currency::text)
+                .or(currency),
             figures: counting.map(|(batch, _)| Figures::from(&batch.figures)).unwrap_or_default(),
             flags: marks.flags(),
             doubts: marks.doubts(),
@@ -148,7 +151,8 @@ impl DayState {
             ..Self::new()
         };
         for source in &record.sources {
-            let batches = day.sources[slot(source.source)?].get_or_insert_with(|| Batches::new(source.source));
+            let batches =
+                day.sources[slot(source.source)?].get_or_insert_with(|| Batches::new(source.source));
             batches.restore(source, names);
         }
         Some(day)
@@ -157,7 +161,10 @@ impl DayState {
     /// Tells which batch names the day holds.
     pub(super) fn names(&self, held: &mut dyn FnMut(NameId)) {
         for batches in self.sources.iter().flatten() {
-            [batches.newest, batches.previous].into_iter().flatten().for_each(|batch| held(batch.stamp.batch));
+            [batches.newest, batches.previous]
+                .into_iter()
+                .flatten()
+                .for_each(|batch| held(batch.stamp.batch));
             batches.pending.iter().for_each(|pending| held(pending.stamp.batch));
         }
     }

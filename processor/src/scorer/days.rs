@@ -102,6 +102,12 @@ impl Days {
         self.directory.remove(at);
     }
 
+    /// Gives back the room of days that were removed.
+    pub(super) fn shrink(&mut self) {
+        self.directory.shrink_to_fit();
+        self.bytes.shrink_to_fit();
+    }
+
     /// Moves the ends from `at` on, after a day there took `now` bytes instead of `before`.
     fn shift(&mut self, at: usize, before: usize, now: usize) {
         for entry in &mut self.directory[at..] {

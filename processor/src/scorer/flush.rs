@@ -30,10 +30,12 @@ impl Scorer {
         let mut moments = Moments::new(log_time);
         if let Some(cause) = self.tick {
             self.touch_due(&mut moments, cause);
-            self.forget_old_days(cause);
         }
         self.write_campaigns(out)?;
         self.write_days(&mut moments, out)?;
+        if let Some(cause) = self.tick {
+            self.forget_old_days(cause, out)?;
+        }
         for at in 0..self.journal.campaigns.len() {
             let touched = &self.journal.campaigns[at];
             let (position, cause) = (touched.position, touched.cause);
@@ -77,14 +79,14 @@ impl Scorer {
         }
     }
 
-    /// Drops days beyond the horizon.
-    fn forget_old_days(&mut self, cause: Cause) {
+    /// Drops days beyond the horizon, after what this transaction still said of them was written.
+    fn forget_old_days<O: ScoreOutput>(&mut self, cause: Cause, out: &mut O) -> Result<(), O::Error> {
         let oldest = self.clock.oldest;
         if oldest == self.clock.forgotten {
-            return;
+            return Ok(());
         }
         self.clock.forgotten = oldest;
-        let Some(oldest) = oldest else { return };
+        let Some(oldest) = oldest else { return Ok(()) };
         let mut old: Vec<u32> = (0..).take(self.campaigns.len()).collect();
         old.retain(|position| self.campaigns[*position as usize].days.count_before(oldest) > 0);
         old.sort_unstable_by(|a, b| self.campaigns[*a as usize].key.cmp(&self.campaigns[*b as usize].key));
@@ -97,8 +99,12 @@ impl Scorer {
                     self.journal.enter_day(campaign.touch, date, Some(campaign.days.raw(0)), cause);
                 }
                 campaign.days.remove(0);
+                out.day_forgotten(&DayKey { campaign_key: &campaign.key, day: date }.to_string())?;
             }
+            campaign.days.shrink();
+            campaign.find_currency();
         }
+        Ok(())
     }
 
     fn write_campaigns<O: ScoreOutput>(&self, out: &mut O) -> Result<(), O::Error> {
@@ -118,10 +124,7 @@ impl Scorer {
             key.clear();
             let day_key = DayKey { campaign_key: &campaign.key, day: touched.day };
             write!(key, "{day_key}").expect("writing to a String cannot fail");
-            let Ok(at) = campaign.days.find(touched.day) else {
-                out.day_forgotten(&key)?;
-                continue;
-            };
+            let Ok(at) = campaign.days.find(touched.day) else { continue };
             let day = campaign.days.get(at);
             let facts = &self.policy.facts;
             let spends_much =

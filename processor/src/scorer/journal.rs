@@ -85,7 +85,8 @@ impl Journal {
     /// Enters a day of a campaign that is entered, as it was.
     pub(super) fn enter_day(&mut self, touch: u64, day: Day, before: Option<&[u8]>, cause: Cause) {
         let Some(at) = self.entry(touch) else { return };
-        let number = |len: usize| u32::try_from(len).expect("a transaction is far below four billion of anything");
+        let number =
+            |len: usize| u32::try_from(len).expect("a transaction is far below four billion of anything");
         let before = before.map(|bytes| {
             let start = number(self.bytes.len());
             self.bytes.extend_from_slice(bytes);

@@ -47,7 +47,9 @@ pub(super) fn put(day: &DayState, out: &mut Vec<u8>) {
     let Cohort { leads, qualified, won, revenue_micros } = day.cohort;
     put_group(out, [leads, qualified, won, revenue_micros.0].map(fold));
     let ordinary = match &day.sources {
-        [Some(only), None] | [None, Some(only)] if only.pending.is_empty() => only.newest.map(|it| (only, it)),
+        [Some(only), None] | [None, Some(only)] if only.pending.is_empty() => {
+            only.newest.map(|it| (only, it))
+        }
         _ => None,
     };
     put_byte(out, shape(day, ordinary.is_some()));

@@ -10,7 +10,7 @@
 //! repetition of the facts. For a day the first source by precedence that has a complete batch counts as a whole.
 //!
 //! **Time is an event.** Log time is the largest `observed_at` seen in the partition. A campaign is scored on the day
-//! it then is in its time zone: that of the campaign, else of the policy, else UTC. A tick rescores those campaigns
+//! it then is in its time zone: that of the policy, else of the campaign, else UTC. A tick rescores those campaigns
 //! whose day has changed since they were last published, or whose figures have since become older than the policy's
 //! two limits. Facts about days beyond the horizon are stale, and a tick forgets such days.
 //!

@@ -8,8 +8,7 @@
 pub(super) const PADDING: usize = 8;
 
 const WIDTHS: [usize; 8] = [0, 1, 2, 3, 4, 5, 6, 8];
-const MASKS: [u64; 8] =
-    [0, 0xff, 0xffff, 0xff_ffff, 0xffff_ffff, 0xff_ffff_ffff, 0xffff_ffff_ffff, u64::MAX];
+const MASKS: [u64; 8] = [0, 0xff, 0xffff, 0xff_ffff, 0xffff_ffff, 0xff_ffff_ffff, 0xffff_ffff_ffff, u64::MAX];
 
 /// Which of [`WIDTHS`] a number needs, by its significant bits.
 const fn class(value: u64) -> usize {

@@ -1,8 +1,11 @@
 //! What is true of a campaign itself: merged from observations in any order. Each thing observed has a moment of its
 //! own, because an observation may name some of them only.
 
+use chrono_tz::Tz;
 use schemas::record::{Campaign, CampaignObserved, FatigueLevel, FatigueSignal, Origin};
-use schemas::{Micros, TimestampMs};
+use schemas::{Day, Micros, TimestampMs};
+
+use crate::calendar::day_in;
 
 /// What is true of the campaign itself.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +19,9 @@ pub(super) struct Profile {
     currency: Told<Box<str>>,
     frequency_7d: Told<f64>,
     fatigue: Told<FatigueLevel>,
+    /// The newest HIGH signal, and the newest of an earlier day: one of today does not count yet, and must not hide
+    /// the one that does.
+    tired: [Option<TimestampMs>; 2],
     observed_at: Option<TimestampMs>,
 }
 
@@ -88,8 +94,12 @@ impl Profile {
         self.frequency_7d.value().copied()
     }
 
-    pub(super) fn fatigue(&self) -> Option<(TimestampMs, FatigueLevel)> {
-        self.fatigue.0
+    /// Whether a HIGH signal lies within the 7 days before a day.
+    pub(super) fn is_tired(&self, zone: Tz, as_of: Day) -> bool {
+        self.tired.into_iter().flatten().any(|at| {
+            let age = i64::from(as_of.0) - i64::from(day_in(zone, at).0);
+            (1..=7).contains(&age)
+        })
     }
 
     /// Takes in an observation.
@@ -113,8 +123,21 @@ impl Profile {
     }
 
     /// Takes in a fatigue signal.
-    pub(super) fn tire(&mut self, signal: &FatigueSignal<'_>, at: TimestampMs) -> Observed {
-        self.fatigue.put(Some(signal.level), at)
+    pub(super) fn tire(&mut self, signal: &FatigueSignal<'_>, at: TimestampMs, zone: Tz) -> Observed {
+        let observed = self.fatigue.put(Some(signal.level), at);
+        let before = self.tired;
+        if signal.level == FatigueLevel::High {
+            self.tired = match before {
+                [Some(newest), _] if at > newest && day_in(zone, at) > day_in(zone, newest) => {
+                    [Some(at), Some(newest)]
+                }
+                [Some(newest), earlier] if day_in(zone, at) < day_in(zone, newest) => {
+                    [Some(newest), earlier.max(Some(at))]
+                }
+                [newest, earlier] => [newest.max(Some(at)), earlier],
+            };
+        }
+        if self.tired == before { observed } else { Observed::Changed }
     }
 
     /// The record of the campaign.
@@ -140,6 +163,8 @@ impl Profile {
             frequency_at: self.frequency_7d.at(),
             fatigue_level: self.fatigue.value().copied(),
             fatigue_at: self.fatigue.at(),
+            fatigue_high_at: self.tired[0],
+            fatigue_high_before_at: self.tired[1],
             observed_at: self.observed_at,
             name_at: self.name.at(),
             status_at: self.status.at(),
@@ -174,6 +199,13 @@ impl From<&Campaign<'_>> for Profile {
             currency: text(record.currency, record.currency_at),
             frequency_7d: Told(record.frequency_7d.map(|frequency| (at(record.frequency_at), frequency))),
             fatigue: Told(record.fatigue_at.zip(record.fatigue_level)),
+            // Release 1 kept the newest signal only.
+            tired: [
+                record.fatigue_high_at.or_else(|| {
+                    record.fatigue_at.filter(|_| record.fatigue_level == Some(FatigueLevel::High))
+                }),
+                record.fatigue_high_before_at,
+            ],
             observed_at: record.observed_at,
         }
     }

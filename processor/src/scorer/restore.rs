@@ -82,6 +82,9 @@ impl Scorer {
     ) -> Result<(), RestoreError> {
         let position = self.restored("scores", key)?;
         let campaign = &mut self.campaigns[position];
+        // Days that were forgotten since have been observed all the same.
+        let metrics_at = record.and_then(|record| record.metrics_observed_at);
+        campaign.core.metrics_at = campaign.core.metrics_at.max(metrics_at);
         campaign.core.published = record.map(|record| {
             let reasons = record.reasons.iter().map(|r| (r.code, r.figure, r.target));
             let firing = Codes::from_symbols(&record.firing);

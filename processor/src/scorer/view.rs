@@ -128,7 +128,9 @@ impl View {
     /// How many days of the window each doubt is about.
     pub(super) fn doubtful(&self) -> DoubtfulDays {
         let mut days = DoubtfulDays::default();
-        for day in self.seen().iter().filter(|day| day.marks != Marks::default() && day.counted.day < self.as_of) {
+        for day in
+            self.seen().iter().filter(|day| day.marks != Marks::default() && day.counted.day < self.as_of)
+        {
             Doubt::ALL.into_iter().filter(|doubt| day.marks.has(*doubt)).for_each(|doubt| days.add(doubt));
         }
         days
@@ -167,8 +169,7 @@ fn seen(day: Day, counted: &Counted, campaign: &CampaignState) -> Seen {
         let value = |figure: usize| figures.values[figure];
         seen.counted.spend = Micros(value(SPEND));
         seen.counted.impressions = value(IMPRESSIONS);
-        seen.counted.link_clicks =
-            if figures.has(LINK_CLICKS) { value(LINK_CLICKS) } else { value(CLICKS) };
+        seen.counted.link_clicks = if figures.has(LINK_CLICKS) { value(LINK_CLICKS) } else { value(CLICKS) };
         seen.counted.platform_leads = value(LEADS);
         seen.counted.purchases = value(PURCHASES);
         seen.spend = seen.counted.spend;

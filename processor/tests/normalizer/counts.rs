@@ -83,6 +83,7 @@ fn moments_at_the_ends_of_time_are_counted() {
     }
     let flushed = flush(&mut normalizer);
     assert_eq!(flushed.iter().map(|(.., counted)| counted.records).sum::<i32>(), 4);
+    assert!(flushed.iter().all(|(_, observed_at, _, counted)| counted.hour_start.0 <= *observed_at));
     assert!(flushed.iter().any(|(.., counted)| counted.hour_start.0 == -HOUR));
 }
 

@@ -205,3 +205,15 @@ fn a_tick_goes_on_without_a_key() {
     let tick = RawEvent { platform: "", account_id: "", ..raw(Source::Clock, RawKind::Tick, b"") };
     assert_eq!(run(&tick).1.events[0].0, None);
 }
+
+#[test]
+fn each_account_is_judged_by_the_ranges_in_force_for_it() {
+    let policy =
+        Policy::from_toml("[accounts.\"facebook:2\"]\nquality = { negative_is_outlier = false }").unwrap();
+    let mut normalizer = Normalizer::new(Arc::new(policy));
+    let payload = insights(r#","spend":"-1","impressions":"5""#);
+    for (account_id, outcome) in [("1", Outcome::Outlier), ("2", Outcome::Accepted)] {
+        let record = RawEvent { account_id, ..raw(Source::Facebook, RawKind::Metrics, payload.as_bytes()) };
+        assert_eq!(normalizer.apply(&record, &at(0), &mut Written::default()), Ok(outcome));
+    }
+}

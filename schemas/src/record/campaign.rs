@@ -50,6 +50,12 @@ pub struct Campaign<'a> {
     /// When it was observed.
     #[serde(default)]
     pub fatigue_at: Option<TimestampMs>,
+    /// When the newest HIGH signal was observed.
+    #[serde(default)]
+    pub fatigue_high_at: Option<TimestampMs>,
+    /// When the newest HIGH signal of an earlier day was observed.
+    #[serde(default)]
+    pub fatigue_high_before_at: Option<TimestampMs>,
     /// When the campaign itself was last observed; absent while only its figures are known.
     #[serde(default)]
     pub observed_at: Option<TimestampMs>,
