@@ -79,7 +79,7 @@ fn score(place: &str, found: &CampaignScore<'_>, expected: &Expected, now: i64) 
         found.confidence,
         exact.confidence
     );
-    assert_eq!(found.guard.map(|guard| guard.symbol()), exact.guard, "guard of {place}");
+    assert_eq!(found.guard.map(schemas::record::Guard::symbol), exact.guard, "guard of {place}");
     assert_eq!(found.recommendation.symbol(), band(found.total), "band of {place}");
     let too_old = expected.age_hours.is_some_and(|age| age > 48.0);
     let too_little = found.confidence < 0.35 && exact.guard.is_none();
