@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Beyond this a file has more than one responsibility.
 const LINES_MAX: usize = 500;
@@ -141,6 +142,67 @@ fn the_rules_have_no_clock_no_network_and_no_chance() {
         !features.contains(&"clock") && !features.contains(&"now"),
         "chrono must not be able to ask the time"
     );
+}
+
+/// What cargo would compile into the rules, one crate or feature a line.
+fn tree(arguments: &[&str]) -> String {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--locked", "-p", "processor", "--prefix", "none"])
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    String::from_utf8(tree.stdout).unwrap()
+}
+
+#[test]
+fn nothing_that_the_rules_are_compiled_with_can_tell_the_time_or_draw_lots() {
+    let named = |tree: &str, names: &[&str]| -> Vec<String> {
+        let crates = tree.lines().filter_map(|line| line.split(' ').next());
+        let mut found: Vec<_> = crates.filter(|name| names.contains(name)).map(str::to_owned).collect();
+        found.sort();
+        found.dedup();
+        found
+    };
+    let library = ["rd", "kafka"].concat();
+    let all = tree(&["--edges", "normal"]);
+    assert!(all.contains("chrono"), "the tree is read");
+    none("no runtime and no Kafka", &named(&all, &["tokio", "mio", "hyper", library.as_str()]));
+    none("no chance", &named(&all, &["rand", "getrandom", "fastrand"]));
+    let features = tree(&["--edges", "normal,features", "--invert", "chrono"]);
+    let clocks = features.lines().filter(|line| {
+        ["clock", "now", "default", "iana-time-zone"]
+            .iter()
+            .any(|f| line.starts_with(&format!("chrono feature \"{f}\"")))
+    });
+    none("no clock", &clocks.map(str::to_owned).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_rules_may_neither_ask_the_time_nor_depend_on_the_order_of_a_hash_table() {
+    let lints: toml::Table = read(&root().join("processor/clippy.toml")).parse().unwrap();
+    let paths = |key: &str| -> Vec<String> {
+        let entries = lints.get(key).and_then(toml::Value::as_array);
+        entries
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.get("path")?.as_str().map(str::to_owned))
+            .collect()
+    };
+    let (methods, types) = (paths("disallowed-methods"), paths("disallowed-types"));
+    let mut missing = Vec::new();
+    for (wanted, listed) in [
+        ("std::time::SystemTime::now", &methods),
+        ("std::time::Instant::now", &methods),
+        ("std::collections::HashMap", &types),
+        ("std::collections::HashSet", &types),
+    ] {
+        if !listed.iter().any(|path| path == wanted) {
+            missing.push(wanted.to_owned());
+        }
+    }
+    none("processor/clippy.toml disallows", &missing);
 }
 
 #[test]

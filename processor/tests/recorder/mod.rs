@@ -1,6 +1,6 @@
 //! An output that encodes every record as the topics carry it, and can restore a partition from what it holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -16,13 +16,16 @@ pub(crate) struct Recorder {
     pub(crate) log: Vec<(Topic, String, Vec<u8>)>,
     /// The newest record of each key, for topics that are compacted and those that are not alike.
     pub(crate) latest: BTreeMap<(Topic, String), Vec<u8>>,
+    /// Days with a tombstone, which compaction has taken away or not.
+    tombstones: BTreeSet<String>,
 }
 
 impl Recorder {
     pub(crate) fn new() -> Self {
         let schemas = Schemas::compiled();
         let encoders = Topic::ALL.into_iter().map(|topic| (topic, schemas.encoder(topic))).collect();
-        Self { schemas, encoders, log: Vec::new(), latest: BTreeMap::new() }
+        let latest = BTreeMap::new();
+        Self { schemas, encoders, log: Vec::new(), latest, tombstones: BTreeSet::new() }
     }
 
     fn put<T: Serialize>(&mut self, topic: Topic, key: &str, record: &T) -> Result<(), Infallible> {
@@ -30,6 +33,7 @@ impl Recorder {
         self.encoders.get_mut(&topic).unwrap().encode(record, &mut bytes).unwrap();
         self.log.push((topic, key.to_owned(), bytes.clone()));
         self.latest.insert((topic, key.to_owned()), bytes);
+        self.tombstones.remove(key);
         Ok(())
     }
 
@@ -60,6 +64,10 @@ impl Recorder {
                 _ => {}
             }
         }
+        // Read forwards, compaction has been by and took the tombstones away too.
+        for key in self.tombstones.iter().filter(|_| backwards) {
+            scorer.restore_day(key, None).unwrap();
+        }
         scorer
     }
 
@@ -67,6 +75,7 @@ impl Recorder {
         self.latest.get(&(topic, key.to_owned())).map(Vec::as_slice)
     }
 
+    #[allow(dead_code, reason = "each test program uses part of it")]
     pub(crate) fn count(&self, topic: Topic) -> usize {
         self.log.iter().filter(|(written, _, _)| *written == topic).count()
     }
