@@ -76,8 +76,9 @@ impl Accounts {
 
     /// The accounts that the open transaction touched, in the order of their keys, with what touched them last.
     pub(super) fn touched(&self) -> impl Iterator<Item = (&str, &AccountState, Cause)> {
-        let with_state = |key: &Box<str>, cause| self.known.get_key_value(key).map(|(k, s)| (&**k, s, cause));
-        self.touched.iter().filter_map(move |(key, (_, cause))| with_state(key, *cause))
+        self.touched.iter().filter_map(|(key, (_, cause))| {
+            self.known.get_key_value(key).map(|(key, account)| (&**key, account, *cause))
+        })
     }
 
     pub(super) fn set_firing(&mut self, key: &str, firing: Codes) {

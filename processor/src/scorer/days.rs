@@ -1,5 +1,7 @@
 //! The days of a campaign, packed one after another in the order of their dates.
 
+use std::ops::Range;
+
 use schemas::Day;
 
 use super::day::DayState;
@@ -85,13 +87,22 @@ impl Days {
         if self.bytes.capacity() - self.bytes.len() < grown {
             self.bytes.reserve_exact(grown.max(BYTES_STEP));
         }
-        let old_len = old.len();
-        if packed.len() == old_len {
-            self.bytes[old].copy_from_slice(packed);
-            return;
+        if packed.len() != old.len() {
+            self.make_room(at, &old, packed.len());
         }
-        self.bytes.splice(old, packed.iter().copied());
-        self.shift(at, old_len, packed.len());
+        self.bytes[old.start..old.start + packed.len()].copy_from_slice(packed);
+    }
+
+    /// Moves what follows the day's old bytes, so that it takes so many.
+    fn make_room(&mut self, at: usize, old: &Range<usize>, len: usize) {
+        let tail = old.end..self.bytes.len();
+        let now = old.start + len + tail.len();
+        if now > self.bytes.len() {
+            self.bytes.resize(now, 0);
+        }
+        self.bytes.copy_within(tail, old.start + len);
+        self.bytes.truncate(now);
+        self.shift(at, old.len(), len);
     }
 
     pub(super) fn remove(&mut self, at: usize) {
