@@ -197,6 +197,14 @@ fn of_two_uploads_that_bring_their_own_time_the_later_counts() {
 }
 
 #[test]
+fn a_file_about_the_future_is_observed_when_it_is_uploaded() {
+    let uploaded_at = Some(TimestampMs(1_790_000_000_000));
+    let options = CsvOptions { uploaded_at, ..on("2099-01-01") };
+    let plan = plan(&fixture("kag_like.csv"), &options).unwrap();
+    assert_eq!(Some(plan.report().observed_at), uploaded_at);
+}
+
+#[test]
 fn styles_proven_late_in_a_file_hold_for_all_of_it() {
     let mut text = "Campaign ID;Day;Amount spent (EUR);Impressions\n".to_owned();
     (0..2_000).for_each(|row| text += &format!("{row};01/02/2026;1.234;1\n"));

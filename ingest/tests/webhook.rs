@@ -129,6 +129,15 @@ fn a_source_may_keep_its_bytes_and_may_bring_its_own_clock() {
 }
 
 #[test]
+fn a_sender_whose_clock_runs_ahead_does_not_carry_the_log_into_the_future() {
+    let log = Log::default();
+    let source = CrmSource { clock: SourceClock::Data, ..source() };
+    let body = GOOD.replace("2026-10-02T05:00:00Z", "2099-10-02T05:00:00Z");
+    assert_eq!(answer(door(source, &log), signed(body.as_bytes())).0, StatusCode::ACCEPTED);
+    assert!(records(&log).0[0].starts_with(&format!("msg_1 acc Won {} ", NOW_S * 1_000)));
+}
+
+#[test]
 fn one_bad_event_among_good_ones_is_a_dead_letter_and_the_request_succeeds() {
     let log = Log::default();
     let body = format!(

@@ -23,6 +23,9 @@ const AS_OF: Day = Day(20_000);
 /// Ages that can be told; the window reads 30.
 const AGE_MAX: u16 = 3_660;
 
+/// Columns of a terminal of ordinary width.
+const TABLE_WIDTH: u16 = 110;
+
 pub fn run(config: &Config, command: &PolicyCommand) -> anyhow::Result<ExitCode> {
     let policy = connect::policy(config)?;
     match command {
@@ -213,6 +216,8 @@ fn show(policy: &Policy, args: &PolicyShowArgs) -> anyhow::Result<ExitCode> {
     }
     let mut table = Table::new();
     table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
+    // Lists of points are long; a terminal of ordinary width still shows whole rows.
+    table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(TABLE_WIDTH);
     table.set_header(["section", "key", "value", "set by"]);
     for setting in &settings {
         table.add_row([&setting.section, &setting.key, &setting.value, &setting.layer.to_string()]);

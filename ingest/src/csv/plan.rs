@@ -227,7 +227,9 @@ fn report(layout: &Layout, keys: &Keys, end: &PassEnd, options: &CsvOptions) -> 
         ObservedAt::At(moment) => moment,
         ObservedAt::FromRows => {
             let last = days.map(|(_, last)| last).or(options.date).unwrap_or_default();
-            TimestampMs(last.midnight_utc().0 + DAY_MS)
+            let end = TimestampMs(last.midnight_utc().0 + DAY_MS);
+            // Nobody has seen the future: a row dated in it must not carry the log's time there.
+            options.uploaded_at.map_or(end, |uploaded_at| end.min(uploaded_at))
         }
     };
     let columns = layout.header.names.iter().enumerate().map(|(column, name)| {

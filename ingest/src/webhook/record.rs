@@ -51,7 +51,8 @@ fn accept<S: RecordSink>(
 ) -> Ack {
     let observed_at = match source.clock {
         SourceClock::Arrival => now,
-        SourceClock::Data => lead.occurred_at,
+        // A sender's clock may run ahead, or lie; the log's time follows what is observed.
+        SourceClock::Data => lead.occurred_at.min(now),
     };
     let event = RawEvent {
         source: Source::Crm,
