@@ -218,11 +218,14 @@ impl Scorer {
     /// Keeps the day as it was, unless the transaction touched it before, and puts what it is now in its place.
     fn put_day(&mut self, position: u32, date: Day, at: Result<usize, usize>, day: &DayState, cause: Cause) {
         let campaign = &mut self.campaigns[position as usize];
-        if !self.journal.touch_day(campaign.touch, date, cause) {
-            let before = at.ok().map(|at| campaign.days.raw(at));
-            self.journal.enter_day(campaign.touch, date, before, cause);
+        let days = &mut campaign.days;
+        let was_touched = at.is_ok_and(|at| self.journal.touch_day(days.touch(at), position, date, cause));
+        let before = at.ok().filter(|_| !was_touched).map(|at| days.raw(at));
+        let touch = (!was_touched).then(|| self.journal.enter_day(position, date, before, cause));
+        days.put(at, date, packed(day, &mut self.buffer));
+        if let Some(touch) = touch {
+            days.set_touch(at.unwrap_or_else(|at| at), touch);
         }
-        campaign.days.put(at, date, packed(day, &mut self.buffer));
     }
 
     pub(super) fn is_beyond_horizon(&self, day: Day) -> bool {

@@ -22,6 +22,8 @@ struct Entry {
     day: Day,
     /// Where its bytes end; they begin where those of the day before end.
     end: u32,
+    /// The number of its entry in the open transaction's journal; see [`super::journal`].
+    touch: u32,
 }
 
 /// Room is added in steps, because there are many campaigns and most stop growing.
@@ -41,6 +43,14 @@ impl Days {
 
     pub(super) fn len(&self) -> usize {
         self.directory.len()
+    }
+
+    pub(super) fn touch(&self, at: usize) -> u32 {
+        self.directory[at].touch
+    }
+
+    pub(super) fn set_touch(&mut self, at: usize, touch: u32) {
+        self.directory[at].touch = touch;
     }
 
     pub(super) fn date(&self, at: usize) -> Day {
@@ -79,7 +89,7 @@ impl Days {
                 }
                 let start = self.start(at);
                 let end = u32::try_from(start).expect("the days of a campaign take less than 4 GiB");
-                self.directory.insert(at, Entry { day, end });
+                self.directory.insert(at, Entry { day, end, touch: 0 });
                 (at, start..start)
             }
         };

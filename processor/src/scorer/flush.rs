@@ -94,9 +94,9 @@ impl Scorer {
             self.touch(position, false, cause);
             let campaign = &mut self.campaigns[position as usize];
             for _ in 0..campaign.days.count_before(oldest) {
-                let date = campaign.days.date(0);
-                if !self.journal.touch_day(campaign.touch, date, cause) {
-                    self.journal.enter_day(campaign.touch, date, Some(campaign.days.raw(0)), cause);
+                let (date, touch) = (campaign.days.date(0), campaign.days.touch(0));
+                if !self.journal.touch_day(touch, position, date, cause) {
+                    self.journal.enter_day(position, date, Some(campaign.days.raw(0)), cause);
                 }
                 campaign.days.remove(0);
                 out.day_forgotten(&DayKey { campaign_key: &campaign.key, day: date }.to_string())?;

@@ -2,8 +2,9 @@
 //!
 //! An undo journal rather than an overlay: transactions commit far more often than they abort, a journal makes the
 //! commit a matter of forgetting, and reads see one place. Each campaign and each day is kept as it was at its first
-//! touch, a day as the bytes it was packed in. Campaign entries are numbered without end; a campaign whose number lies
-//! before the open transaction's first is untouched, so nothing needs to be reset on commit.
+//! touch, a day as the bytes it was packed in. Entries are numbered without end; a campaign or day whose number lies before
+//! the open transaction's first is untouched, so nothing needs to be reset on commit. The numbers of days are short and
+//! begin anew after four billion, so an entry counts only if it names the very day.
 
 use schemas::Day;
 
@@ -24,8 +25,6 @@ pub(super) struct TouchedCampaign {
     /// As it was; `None` if the transaction created it.
     pub(super) before: Option<Core>,
     pub(super) cause: Cause,
-    /// The newest of its entries in [`Journal::days`].
-    last_day: Option<u32>,
 }
 
 /// A day's first touch.
@@ -36,8 +35,6 @@ pub(super) struct TouchedDay {
     pub(super) cause: Cause,
     /// Where its bytes lie, as they were; `None` if the transaction created it.
     before: Option<(u32, u32)>,
-    /// The campaign's entry before this one.
-    previous: Option<u32>,
 }
 
 /// The open transaction.
@@ -48,12 +45,13 @@ pub(super) struct Journal {
     /// Days as they were, one after another.
     bytes: Vec<u8>,
     base: u64,
+    days_base: u32,
 }
 
 impl Journal {
     pub(super) fn new() -> Self {
         // Number 0 is that of what was never touched.
-        Self { base: 1, ..Self::default() }
+        Self { base: 1, days_base: 1, ..Self::default() }
     }
 
     /// The place of the campaign's entry, if the transaction touched it.
@@ -64,37 +62,31 @@ impl Journal {
 
     /// Enters a campaign and returns its number.
     pub(super) fn enter_campaign(&mut self, position: u32, before: Option<Core>, cause: Cause) -> u64 {
-        self.campaigns.push(TouchedCampaign { position, before, cause, last_day: None });
+        self.campaigns.push(TouchedCampaign { position, before, cause });
         self.base + self.campaigns.len() as u64 - 1
     }
 
     /// Notes the cause at the day's entry. Returns whether the transaction had touched the day.
-    pub(super) fn touch_day(&mut self, touch: u64, day: Day, cause: Cause) -> bool {
-        let mut next = self.entry(touch).and_then(|at| self.campaigns[at].last_day);
-        while let Some(at) = next {
-            let entry = &mut self.days[at as usize];
-            if entry.day == day {
+    pub(super) fn touch_day(&mut self, touch: u32, position: u32, day: Day, cause: Cause) -> bool {
+        let at = touch.wrapping_sub(self.days_base) as usize;
+        match self.days.get_mut(at) {
+            Some(entry) if entry.position == position && entry.day == day => {
                 entry.cause = cause;
-                return true;
+                true
             }
-            next = entry.previous;
+            _ => false,
         }
-        false
     }
 
-    /// Enters a day of a campaign that is entered, as it was.
-    pub(super) fn enter_day(&mut self, touch: u64, day: Day, before: Option<&[u8]>, cause: Cause) {
-        let Some(at) = self.entry(touch) else { return };
-        let number =
-            |len: usize| u32::try_from(len).expect("a transaction is far below four billion of anything");
+    /// Enters a day as it was, and returns its number.
+    pub(super) fn enter_day(&mut self, position: u32, day: Day, before: Option<&[u8]>, cause: Cause) -> u32 {
         let before = before.map(|bytes| {
             let start = number(self.bytes.len());
             self.bytes.extend_from_slice(bytes);
             (start, number(self.bytes.len()))
         });
-        let campaign = &mut self.campaigns[at];
-        let previous = campaign.last_day.replace(number(self.days.len()));
-        self.days.push(TouchedDay { position: campaign.position, day, cause, before, previous });
+        self.days.push(TouchedDay { position, day, cause, before });
+        self.days_base.wrapping_add(number(self.days.len() - 1))
     }
 
     /// The bytes of a day as it was; `None` if the transaction created it.
@@ -105,14 +97,20 @@ impl Journal {
     /// The transaction, to be undone; what follows is another one.
     pub(super) fn take(&mut self) -> Self {
         let base = self.base + self.campaigns.len() as u64;
-        std::mem::replace(self, Self { base, ..Self::default() })
+        let days_base = self.days_base.wrapping_add(number(self.days.len()));
+        std::mem::replace(self, Self { base, days_base, ..Self::default() })
     }
 
     /// Forgets the transaction.
     pub(super) fn close(&mut self) {
         self.base += self.campaigns.len() as u64;
+        self.days_base = self.days_base.wrapping_add(number(self.days.len()));
         self.campaigns.clear();
         self.days.clear();
         self.bytes.clear();
     }
+}
+
+fn number(len: usize) -> u32 {
+    u32::try_from(len).expect("a transaction is far below four billion of anything")
 }

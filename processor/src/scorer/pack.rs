@@ -35,17 +35,18 @@ pub(super) fn put_byte(out: &mut Vec<u8>, value: u8) {
 
 pub(super) fn put_group<const N: usize>(out: &mut Vec<u8>, values: [u64; N]) {
     let header_at = out.len();
-    out.resize(header_at + header_bytes(N), 0);
+    // Room for the widest numbers; what they do not need is taken back.
+    out.resize(header_at + size_of::<u64>() * (N + 1), 0);
+    let mut end = header_at + header_bytes(N);
     let mut header = 0_u64;
     for (at, value) in values.into_iter().enumerate() {
         let class = class(value);
         header |= (class as u64) << (3 * at);
-        let end = out.len() + WIDTHS[class];
-        out.extend_from_slice(&value.to_le_bytes());
-        out.truncate(end);
+        out[end..end + size_of::<u64>()].copy_from_slice(&value.to_le_bytes());
+        end += WIDTHS[class];
     }
-    let bytes = header.to_le_bytes();
-    out[header_at..header_at + header_bytes(N)].copy_from_slice(&bytes[..header_bytes(N)]);
+    out[header_at..header_at + header_bytes(N)].copy_from_slice(&header.to_le_bytes()[..header_bytes(N)]);
+    out.truncate(end);
 }
 
 pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
