@@ -263,8 +263,33 @@ impl Finding {
                     "Little has been observed: confidence {figure:.2} where {target:.2} is needed to act."
                 )
             }
-            _ => write!(out, "The newest figures are {figure:.0} hours old; {target:.0} hours is the limit."),
+            "STALE_DATA" => {
+                write!(out, "The newest figures are {figure:.0} hours old; {target:.0} hours is the limit.")
+            }
+            code => {
+                let are = if figure < 1.5 { "is" } else { "are" };
+                write!(out, "{figure:.0} of the last 30 days {are} doubtful: {}.", doubt_in_words(code))
+            }
         };
         written.expect("writing to a String cannot fail");
+    }
+}
+
+/// What is doubtful about a day; the codes are the symbols of [`Doubt`].
+fn doubt_in_words(code: &str) -> &'static str {
+    let doubt = Doubt::ALL.into_iter().find(|doubt| doubt.symbol() == code);
+    match doubt {
+        Some(Doubt::SpendMissing) => "no spend was reported",
+        Some(Doubt::ImpressionsMissing) => "no impressions were reported",
+        Some(Doubt::BudgetUnreadable) => "the budget cannot be read without a currency",
+        Some(Doubt::AmountInOtherCurrency) => "a deal was won in another currency than the account's",
+        Some(Doubt::FigureNegative) => "a figure is below zero",
+        Some(Doubt::ClicksAboveImpressions) => "there are more clicks than impressions",
+        Some(Doubt::ReachAboveImpressions) => "more people were reached than impressions shown",
+        Some(Doubt::CtrAboveLimit) => "more impressions are clicked than is believable",
+        Some(Doubt::SpendAboveMedian) => "the spend is many times that of an ordinary day",
+        Some(Doubt::DayAhead) => "the day had not begun when it was reported",
+        Some(Doubt::CurrencyUnlikeAccount) => "the currency is not the account's",
+        None => "a figure is not believable",
     }
 }
