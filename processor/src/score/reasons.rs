@@ -196,10 +196,22 @@ fn share(value: f64) -> f64 {
 impl Finding {
     /// Appends the sentence for a person. `currency` is the account's, where known.
     pub fn write_sentence(&self, currency: Option<&str>, out: &mut String) {
+        let written = match doubt_in_words(self.code) {
+            Some(doubt) => {
+                let are = if self.figure < 1.5 { "is" } else { "are" };
+                write!(out, "{:.0} of the last 30 days {are} doubtful: {doubt}.", self.figure)
+            }
+            None => self.write_on_score(currency, out),
+        };
+        written.expect("writing to a String cannot fail");
+    }
+
+    /// The sentences about the score itself.
+    fn write_on_score(&self, currency: Option<&str>, out: &mut String) -> std::fmt::Result {
         let (figure, target) = (self.figure, self.target);
         let money = currency.map_or(String::new(), |code| format!(" {code}"));
         let percent = |share: f64| share * 100.0;
-        let written = match self.code {
+        match self.code {
             "NO_LEADS_AT_3X_TARGET" | "NO_LEADS_AT_5X_TARGET" => {
                 write!(
                     out,
@@ -263,33 +275,25 @@ impl Finding {
                     "Little has been observed: confidence {figure:.2} where {target:.2} is needed to act."
                 )
             }
-            "STALE_DATA" => {
-                write!(out, "The newest figures are {figure:.0} hours old; {target:.0} hours is the limit.")
-            }
-            code => {
-                let are = if figure < 1.5 { "is" } else { "are" };
-                write!(out, "{figure:.0} of the last 30 days {are} doubtful: {}.", doubt_in_words(code))
-            }
-        };
-        written.expect("writing to a String cannot fail");
+            _ => write!(out, "The newest figures are {figure:.0} hours old; {target:.0} hours is the limit."),
+        }
     }
 }
 
-/// What is doubtful about a day; the codes are the symbols of [`Doubt`].
-fn doubt_in_words(code: &str) -> &'static str {
-    let doubt = Doubt::ALL.into_iter().find(|doubt| doubt.symbol() == code);
-    match doubt {
-        Some(Doubt::SpendMissing) => "no spend was reported",
-        Some(Doubt::ImpressionsMissing) => "no impressions were reported",
-        Some(Doubt::BudgetUnreadable) => "the budget cannot be read without a currency",
-        Some(Doubt::AmountInOtherCurrency) => "a deal was won in another currency than the account's",
-        Some(Doubt::FigureNegative) => "a figure is below zero",
-        Some(Doubt::ClicksAboveImpressions) => "there are more clicks than impressions",
-        Some(Doubt::ReachAboveImpressions) => "more people were reached than impressions shown",
-        Some(Doubt::CtrAboveLimit) => "more impressions are clicked than is believable",
-        Some(Doubt::SpendAboveMedian) => "the spend is many times that of an ordinary day",
-        Some(Doubt::DayAhead) => "the day had not begun when it was reported",
-        Some(Doubt::CurrencyUnlikeAccount) => "the currency is not the account's",
-        None => "a figure is not believable",
-    }
+/// What is doubtful about a day, where the code is the symbol of a [`Doubt`].
+fn doubt_in_words(code: &str) -> Option<&'static str> {
+    let doubt = Doubt::ALL.into_iter().find(|doubt| doubt.symbol() == code)?;
+    Some(match doubt {
+        Doubt::SpendMissing => "no spend was reported",
+        Doubt::ImpressionsMissing => "no impressions were reported",
+        Doubt::BudgetUnreadable => "the budget cannot be read without a currency",
+        Doubt::AmountInOtherCurrency => "a deal was won in another currency than the account's",
+        Doubt::FigureNegative => "a figure is below zero",
+        Doubt::ClicksAboveImpressions => "there are more clicks than impressions",
+        Doubt::ReachAboveImpressions => "more people were reached than impressions shown",
+        Doubt::CtrAboveLimit => "more impressions are clicked than is believable",
+        Doubt::SpendAboveMedian => "the spend is many times that of an ordinary day",
+        Doubt::DayAhead => "the day had not begun when it was reported",
+        Doubt::CurrencyUnlikeAccount => "the currency is not the account's",
+    })
 }
