@@ -71,7 +71,9 @@ fn unknown(known: &BTreeSet<String>, named: &str) -> anyhow::Error {
 /// Keys that contain what was named, or differ from it in few characters, nearest first.
 fn near(known: &BTreeSet<String>, named: &str) -> Vec<String> {
     let whole_key = named.contains(':');
-    let limit = 1 + named.chars().count() / 4;
+    // Platform and account are long and mostly right; how much may be misspelt is told by the campaign alone.
+    let campaign = named.rsplit(':').next().unwrap_or(named);
+    let limit = 1 + campaign.chars().count() / 4;
     let mut found: Vec<(usize, &String)> = known
         .iter()
         .filter_map(|key| {
