@@ -153,7 +153,7 @@ pub struct CsvArgs {
 
 #[derive(Clone, Debug, Args)]
 pub struct BacktestArgs {
-    /// The policy to try, a file that names what differs from the defaults, as the [policy] table does.
+    /// The policy to try, a file that names what differs from the defaults, as the table `policy` of the settings does.
     #[arg(long, value_name = "FILE")]
     pub policy: PathBuf,
     /// First day whose announcements are compared.
