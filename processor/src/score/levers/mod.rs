@@ -1,6 +1,6 @@
 //! What would move a score to another band: one figure at a time, everything else as it is.
 //!
-//! Nothing here is solved from formulas. A figure is moved step by step along its [`Path`], the whole score is computed
+//! Nothing here is solved from formulas. A figure is moved step by step along its path, the whole score is computed
 //! anew, and the answer is a step that reaches the band while the step before it does not. Explanations call it.
 //!
 //! What moving a figure means:
