@@ -151,8 +151,14 @@ fn day_row(day: &CampaignDay<'_>, as_of: schemas::Day) -> Vec<Cell> {
     let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
     let count = |count: Option<i64>| right(count.map_or("-".to_owned(), |count| count.to_string()));
     let date = if day.day == as_of { format!("{} (not yet)", day.day) } else { day.day.to_string() };
-    let changed: Vec<String> =
-        restated(day).into_iter().map(|(name, first, now)| format!("{name} {first} → {now}")).collect();
+    // Nearly every figure of a restated day has changed; these tell the story, the JSON has all of them.
+    let (told, rest): (Vec<_>, Vec<_>) =
+        restated(day).into_iter().partition(|(name, _, _)| ["spend", "leads", "purchases"].contains(name));
+    let mut changed: Vec<String> =
+        told.into_iter().map(|(name, first, now)| format!("{name} {first} → {now}")).collect();
+    if !rest.is_empty() {
+        changed.push(format!("{} more", rest.len()));
+    }
     // A doubt says more than the flag that follows from it.
     let doubts: Vec<&str> = if day.doubts.is_empty() {
         day.flags.iter().copied().map(QualityFlag::symbol).collect()
@@ -171,7 +177,7 @@ fn day_row(day: &CampaignDay<'_>, as_of: schemas::Day) -> Vec<Cell> {
         right(day.cohort.revenue_micros.to_string()),
         Cell::new(sources(day).join(", ")),
         count(Some(i64::from(day.revision))),
-        Cell::new(changed.join("\n")),
+        Cell::new(changed.join(", ")),
         Cell::new(doubts.join("\n")),
         Cell::new(position(&day.origin)),
     ]
