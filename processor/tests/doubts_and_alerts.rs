@@ -9,8 +9,8 @@ use std::sync::Arc;
 use processor::{Policy, Scorer};
 use recorder::Recorder;
 use schemas::record::{
-    Account, AccountObserved, Alert, AlertState, BatchRow, CampaignDay, CampaignScore, Doubt, Event,
-    EventBody, Figures, MetricsObserved, Origin, QualityCounted, Source, Tick,
+    Account, AccountObserved, Alert, AlertState, BatchRow, CampaignDay, CampaignObserved, CampaignScore,
+    Doubt, Event, EventBody, Figures, MetricsObserved, Origin, QualityCounted, Source, Tick,
 };
 use schemas::{Day, DayKey, Micros, TimestampMs, Topic};
 
@@ -51,9 +51,13 @@ impl Run {
     }
 
     fn day(&mut self, hour: i64, age: i32, spend: i64, doubts: &[Doubt]) {
+        self.day_from(Source::Facebook, hour, age, spend, doubts);
+    }
+
+    fn day_from(&mut self, source: Source, hour: i64, age: i32, spend: i64, doubts: &[Doubt]) {
         let batch_id = ["a", "b", "c", "d", "e", "f", "g"][usize::try_from(self.offset % 7).unwrap()];
         let metrics = MetricsObserved {
-            source: Source::Facebook,
+            source,
             day: Day(TODAY.0 - age),
             batch: BatchRow { batch_id, row_index: 0, row_count: 1 },
             currency: Some("USD"),
@@ -156,6 +160,19 @@ fn an_alert_of_a_campaign_fires_once_and_resolves_once_across_restarts() {
         assert_eq!(states(code), expected);
     }
     assert!(run.score().firing.is_empty());
+}
+
+#[test]
+fn every_known_day_counts_towards_the_lifetime_budget_also_one_that_two_sources_tell_of() {
+    let mut run = Run::new();
+    let lifetime_budget_micros = Some(Micros(1_000_000_000));
+    let observed = CampaignObserved { lifetime_budget_micros, ..CampaignObserved::default() };
+    run.say(1, &[], EventBody::CampaignObserved(observed));
+    run.day(1, 40, 500, &[]);
+    run.day_from(Source::Csv, 1, 40, 300, &[]);
+    assert!(run.score().firing.is_empty());
+    run.day(2, 1, 450, &[]);
+    assert_eq!(run.score().firing, ["BUDGET_EXHAUSTED"], "500 and 450 of 1,000");
 }
 
 #[test]

@@ -7,9 +7,8 @@ use schemas::TimestampMs;
 
 use super::sums::Sums;
 use super::{CampaignView, Words, counted};
+use crate::calendar::hours_between;
 use crate::policy::{EffectivePolicy, StaleAlert};
-
-const HOUR_MS: f64 = 3_600_000.0;
 
 /// How many of the thresholds the figures' age has passed. Time alone changes a staleness alert exactly when this
 /// changes, so a tick need not look at more.
@@ -56,9 +55,4 @@ fn is_watched(view: &CampaignView<'_>) -> bool {
 
 fn delivers(sums: &Sums, policy: &StaleAlert) -> bool {
     sums.delivered_age.is_some_and(|age| age <= policy.delivery_days_max)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "moments are far below 2^53 milliseconds")]
-fn hours_between(from: Option<TimestampMs>, to: TimestampMs) -> Option<f64> {
-    from.map(|from| to.0.saturating_sub(from.0).max(0) as f64 / HOUR_MS)
 }

@@ -4,7 +4,8 @@ use chrono::{DateTime, Offset as _, TimeZone as _};
 use chrono_tz::Tz;
 use schemas::{Day, TimestampMs};
 
-const HOUR_MS: i64 = 3_600_000;
+/// Milliseconds of an hour.
+pub(crate) const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// The day of a moment in a time zone; in UTC for moments that no calendar has.
@@ -17,6 +18,17 @@ pub(crate) fn local(zone: Tz, moment: TimestampMs) -> (Day, u8) {
     let local = moment.0.saturating_add(offset_ms(zone, moment));
     let hour = u8::try_from(local.rem_euclid(DAY_MS) / HOUR_MS).unwrap_or(0);
     (TimestampMs(local).day_utc(), hour)
+}
+
+/// Hours since a moment; 0 since one that is yet to come.
+#[expect(clippy::cast_precision_loss, reason = "moments are far below 2^53 milliseconds")]
+pub(crate) fn hours_between(from: Option<TimestampMs>, to: TimestampMs) -> Option<f64> {
+    from.map(|from| to.0.saturating_sub(from.0).max(0) as f64 / hours_ms(1.0))
+}
+
+/// Milliseconds of so many hours.
+pub(crate) fn hours_ms(hours: f64) -> f64 {
+    hours * 3_600_000.0
 }
 
 /// A moment before which the day in a time zone does not end, at most some hours before its end.

@@ -9,8 +9,7 @@ use schemas::record::{Event, EventBody, Origin, QualityCounted, RawEvent};
 use schemas::{AccountKey, TimestampMs};
 
 use crate::Outcome;
-
-const HOUR_MS: i64 = 3_600_000;
+use crate::calendar::HOUR_MS;
 
 /// Counters of one transaction and partition.
 #[derive(Default)]

@@ -8,11 +8,11 @@ use schemas::record::{
 use schemas::{CampaignKey, lead_key};
 
 use super::{NormalizeOutput, Normalizer, Refusal, fact, flagged};
+use crate::calendar::HOUR_MS;
 use crate::event::{self, MONEY_MAX, TEXT_BYTES_MAX};
 use crate::leads::{Account, Attribution, LeadState};
 use crate::{Outcome, Policy, Rejection, quality};
 
-const HOUR_MS: i64 = 3_600_000;
 /// A system and an id, each of the longest and with every character escaped to three.
 const LEAD_KEY_BYTES_MAX: usize = 2 * 3 * TEXT_BYTES_MAX + 1;
 

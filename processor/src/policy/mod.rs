@@ -152,7 +152,11 @@ impl Policy {
 
     /// Position of the first pattern that matches.
     fn pattern(&self, campaign_key: Option<&str>, name: Option<&str>) -> Option<usize> {
-        self.patterns.iter().position(|pattern| pattern.matches(campaign_key, name))
+        if self.patterns.is_empty() {
+            return None;
+        }
+        let name = name.map(str::to_lowercase);
+        self.patterns.iter().position(|pattern| pattern.matches(campaign_key, name.as_deref()))
     }
 }
 

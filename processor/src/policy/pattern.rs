@@ -17,36 +17,32 @@ pub(super) struct Pattern {
 
 /// A text with wildcards.
 #[derive(Clone, Debug)]
-pub(super) struct Glob {
-    text: String,
-    any_case: bool,
-}
+pub(super) struct Glob(String);
 
 impl Pattern {
-    /// Whether the entry means a campaign. What is not known of a campaign matches nothing, not even `*`.
-    pub(super) fn matches(&self, key: Option<&str>, name: Option<&str>) -> bool {
+    /// Whether the entry means a campaign, of which the name comes in lower case. What is not known of a campaign
+    /// matches nothing, not even `*`.
+    pub(super) fn matches(&self, key: Option<&str>, lower_name: Option<&str>) -> bool {
         let holds = |glob: &Option<Glob>, text: Option<&str>| {
-            glob.as_ref().is_none_or(|glob| text.is_some_and(|text| glob.matches(text)))
+            glob.as_ref().is_none_or(|Glob(pattern)| text.is_some_and(|text| wild(pattern, text)))
         };
-        holds(&self.key, key) && holds(&self.name, name)
+        holds(&self.key, key) && holds(&self.name, lower_name)
     }
 }
 
 impl Glob {
-    pub(super) fn exact_case(text: &str) -> Self {
-        Self { text: text.to_owned(), any_case: false }
+    /// One for keys, which match in their very case.
+    pub(super) fn key(text: &str) -> Self {
+        Self(text.to_owned())
     }
 
-    pub(super) fn any_case(text: &str) -> Self {
-        Self { text: text.to_lowercase(), any_case: true }
+    /// One for names in lower case.
+    pub(super) fn name(text: &str) -> Self {
+        Self(text.to_lowercase())
     }
 
     pub(super) fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    fn matches(&self, text: &str) -> bool {
-        if self.any_case { wild(&self.text, &text.to_lowercase()) } else { wild(&self.text, text) }
+        &self.0
     }
 }
 
@@ -104,19 +100,10 @@ mod tests {
     }
 
     #[test]
-    fn names_match_in_any_case_and_keys_in_theirs() {
-        assert!(Glob::any_case("*ReTarget*").matches("Spring RETARGETING 2026"));
-        assert!(Glob::any_case("öl ?").matches("ÖL 7"));
-        assert!(Glob::exact_case("facebook:123:*").matches("facebook:123:A"));
-        assert!(!Glob::exact_case("Facebook:123:*").matches("facebook:123:A"));
-        assert!(!Glob::exact_case("facebook:12:*").matches("facebook:123:A"));
-    }
-
-    #[test]
     fn what_is_not_known_of_a_campaign_matches_nothing() {
-        let named = Pattern { key: None, name: Some(Glob::any_case("*")), tables: Overrides::default() };
+        let named = Pattern { key: None, name: Some(Glob::name("*")), tables: Overrides::default() };
         assert!(named.matches(Some("a:b:c"), Some("")) && !named.matches(Some("a:b:c"), None));
-        let both = Pattern { key: Some(Glob::exact_case("a:*")), ..named };
+        let both = Pattern { key: Some(Glob::key("a:*")), ..named };
         assert!(both.matches(Some("a:b:c"), Some("x")));
         assert!(!both.matches(Some("b:b:c"), Some("x")) && !both.matches(None, Some("x")));
     }

@@ -120,8 +120,8 @@ fn pattern(at: usize, table: Table) -> Result<Pattern, PolicyError> {
     }
     let score = named::<ScorePolicy>(&given.score).map_err(|e| within(&path, e))?;
     Ok(Pattern {
-        key: given.key.as_deref().map(Glob::exact_case),
-        name: given.name.as_deref().map(Glob::any_case),
+        key: given.key.as_deref().map(Glob::key),
+        name: given.name.as_deref().map(Glob::name),
         tables: Overrides { score, alerts: given.alerts, ..Overrides::default() },
     })
 }

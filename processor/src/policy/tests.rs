@@ -148,6 +148,20 @@ fn the_first_pattern_that_matches_applies_on_top_of_the_account_and_no_other() {
 }
 
 #[test]
+fn names_match_in_any_case_and_keys_in_theirs() {
+    let is_meant = |pattern: &str, id: &str, name: Option<&str>| {
+        let policy =
+            Policy::from_toml(&format!("[[campaigns]]\n{pattern}\nscore = {{ leads_target = 9 }}")).unwrap();
+        campaign(&policy, "1", id, name).score.leads_target == 9.0
+    };
+    assert!(is_meant("name = \"*ReTarget*\"", "A", Some("Spring RETARGETING 2026")));
+    assert!(is_meant("name = \"öl ?\"", "A", Some("ÖL 7")));
+    assert!(is_meant("key = \"facebook:1:A\"", "A", None));
+    assert!(!is_meant("key = \"facebook:1:a\"", "A", None));
+    assert!(!is_meant("key = \"Facebook:1:*\"", "A", None));
+}
+
+#[test]
 fn a_version_changes_with_what_is_in_force_and_with_nothing_else() {
     let (without, with) = (Policy::default(), Policy::from_toml(PATTERNS).unwrap());
     let plain = campaign(&without, "2", "7", None).version.clone();

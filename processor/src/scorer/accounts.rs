@@ -10,7 +10,7 @@ use schemas::record::{Account, AccountObserved, Origin, QualityCounted, QualityH
 use schemas::{AccountKey, TimestampMs};
 
 use super::journal::Cause;
-use super::profile::Observed;
+use super::told::{Observed, Told};
 use crate::Policy;
 use crate::alert::{AccountView, Codes};
 use crate::policy::EffectivePolicy;
@@ -31,9 +31,9 @@ pub(super) struct Accounts {
 pub(super) struct AccountState {
     platform: Box<str>,
     account_id: Box<str>,
-    object: Option<(TimestampMs, Object)>,
+    object: Told<Object>,
     /// Whether the source can read the account, by the newest that it said.
-    failure: Option<(TimestampMs, Option<Failure>)>,
+    failure: Told<Option<Failure>>,
     /// Oldest first.
     hours: Vec<QualityHour>,
     pub(super) firing: Codes,
@@ -119,8 +119,8 @@ impl AccountState {
         Some(Self {
             platform: platform.into(),
             account_id: account_id.into(),
-            object: None,
-            failure: None,
+            object: Told::default(),
+            failure: Told::default(),
             hours: Vec::new(),
             firing: Codes::default(),
         })
@@ -136,8 +136,8 @@ impl AccountState {
         };
         let failure =
             seen.failure_code.map(|code| Failure { code: code.into(), sentence: text(seen.failure) });
-        let told = put(&mut self.failure, Some((at, failure)));
-        if object == Object::default() { told } else { told.min(put(&mut self.object, Some((at, object)))) }
+        let named = (object != Object::default()).then_some(object);
+        self.failure.put(Some(failure), at).min(self.object.put(named, at))
     }
 
     /// Adds counts of an hour; hours before the remembered ones are stale.
@@ -197,8 +197,8 @@ impl AccountState {
             currency: object.and_then(|object| object.currency.as_deref()),
             failure_code: failure.map(|failure| &*failure.code),
             failure: failure.and_then(|failure| failure.sentence.as_deref()),
-            failure_at: self.failure.as_ref().map(|(at, _)| *at),
-            observed_at: self.object.as_ref().map(|(at, _)| *at),
+            failure_at: self.failure.at(),
+            observed_at: self.object.at(),
             hours: self.hours.clone(),
             firing: firing.symbols().collect(),
             origin,
@@ -209,35 +209,23 @@ impl AccountState {
         let text = |text: Option<&str>| text.map(Into::into);
         let failure =
             record.failure_code.map(|code| Failure { code: code.into(), sentence: text(record.failure) });
-        self.failure = record.failure_at.map(|at| (at, failure));
+        self.failure = record.failure_at.map_or_else(Told::default, |at| Told::new(Some(failure), at));
         let object = Object {
             name: text(record.name),
             status: text(record.status),
             time_zone: text(record.time_zone),
             currency: text(record.currency),
         };
-        self.object = record.observed_at.map(|at| (at, object));
+        self.object = record.observed_at.map_or_else(Told::default, |at| Told::new(Some(object), at));
         self.hours.clone_from(&record.hours);
         self.firing = Codes::from_symbols(&record.firing);
     }
 
     fn object(&self) -> Option<&Object> {
-        self.object.as_ref().map(|(_, object)| object)
+        self.object.value()
     }
 
     fn failure(&self) -> Option<&Failure> {
-        self.failure.as_ref().and_then(|(_, failure)| failure.as_ref())
-    }
-}
-
-/// The newest stands, of one moment the greatest.
-fn put<T: PartialOrd>(standing: &mut Option<T>, told: Option<T>) -> Observed {
-    if *standing == told {
-        Observed::Repeated
-    } else if *standing > told {
-        Observed::Stale
-    } else {
-        *standing = told;
-        Observed::Changed
+        self.failure.value().and_then(Option::as_ref)
     }
 }

@@ -1,9 +1,9 @@
 //! What a campaign's score rests on, for those who explain it: the very input and constants that the rules would use.
 
 use super::Scorer;
-use super::campaign::hours_between;
 use super::view::View;
 use super::zones::Moments;
+use crate::calendar::hours_between;
 use crate::policy::ScorePolicy;
 use crate::score::{ScoreDay, ScoreInput, WindowInput};
 

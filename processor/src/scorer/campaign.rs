@@ -13,8 +13,9 @@ use super::profile::Profile;
 use super::view::View;
 use super::zones::Moment;
 use crate::alert::{self, CampaignView, Codes};
+use crate::calendar::{hours_between, hours_ms};
 use crate::index::hash;
-use crate::policy::{EffectivePolicy, Policy, QualityPolicy};
+use crate::policy::{EffectivePolicy, FactsPolicy, Policy, QualityPolicy};
 use crate::score::{Score, score_window};
 
 /// A campaign. The parts of its key are kept unescaped behind one pointer.
@@ -66,8 +67,6 @@ struct AgeClass {
     score: u8,
     alerts: u8,
 }
-
-const HOUR_MS: f64 = 3_600_000.0;
 
 impl CampaignState {
     /// A campaign of which nothing is known. `None` when the key is not a campaign key.
@@ -151,10 +150,10 @@ impl CampaignState {
         let alerts = &policy.alerts;
         // The score's limits must be exceeded, those of the alerts reached.
         let limits = [
-            (policy.score.metrics_fresh_hours * HOUR_MS).floor() + 1.0,
-            (policy.score.metrics_age_hours_max * HOUR_MS).floor() + 1.0,
-            (alerts.stale_data.hours * HOUR_MS).ceil(),
-            (alerts.very_stale_data.hours * HOUR_MS).ceil(),
+            hours_ms(policy.score.metrics_fresh_hours).floor() + 1.0,
+            hours_ms(policy.score.metrics_age_hours_max).floor() + 1.0,
+            hours_ms(alerts.stale_data.hours).ceil(),
+            hours_ms(alerts.very_stale_data.hours).ceil(),
         ];
         let crossed = self.core.metrics_at.into_iter().flat_map(|from| limits.map(|ms| later(from, ms)));
         crossed.filter(|crossed| *crossed > at).fold(moment.next_day, TimestampMs::min)
@@ -173,6 +172,7 @@ impl CampaignState {
         view: &'a View,
         moment: &Moment,
         at: TimestampMs,
+        facts: &FactsPolicy,
     ) -> CampaignView<'a> {
         let profile = &self.core.profile;
         let (daily_budget, lifetime_budget) = profile.budgets();
@@ -185,15 +185,15 @@ impl CampaignState {
             metrics_at: self.core.metrics_at,
             daily_budget,
             lifetime_budget,
-            lifetime_spend: if lifetime_budget.is_some() { self.lifetime_spend() } else { Micros::ZERO },
+            lifetime_spend: if lifetime_budget.is_some() { self.lifetime_spend(facts) } else { Micros::ZERO },
             currency: self.currency(),
             days: view.alert_days(),
         }
     }
 
     /// Spend of every day known, as reported.
-    fn lifetime_spend(&self) -> Micros {
-        let spends = (0..self.days.len()).filter_map(|at| self.days.counted(at)?.figures);
+    fn lifetime_spend(&self, facts: &FactsPolicy) -> Micros {
+        let spends = (0..self.days.len()).filter_map(|at| self.days.counted(at, facts).figures);
         Micros(spends.fold(0, |sum: i64, day| sum.saturating_add(day.figures.values[SPEND])))
     }
 
@@ -258,11 +258,6 @@ fn age_class(at: TimestampMs, metrics_at: Option<TimestampMs>, policy: &Effectiv
         _ => 0,
     };
     AgeClass { score, alerts: alert::age_class(metrics_at, at, policy) }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "moments are far below 2^53 milliseconds")]
-pub(super) fn hours_between(from: Option<TimestampMs>, to: TimestampMs) -> Option<f64> {
-    from.map(|from| to.0.saturating_sub(from.0) as f64 / HOUR_MS)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "limits are at most a million hours")]

@@ -7,6 +7,7 @@ use schemas::{Day, Micros, TimestampMs};
 
 use super::batches::{Batches, Complete, Judge, Row, Taken};
 use super::figures::{Currency, Marks, Packed};
+use super::layout::{Counted, CountedFigures};
 use super::names::{NameId, Names};
 use crate::policy::FactsPolicy;
 
@@ -76,18 +77,34 @@ impl DayState {
         standing
     }
 
-    /// The batch that counts, with the doubts that remain: that of the first source by precedence which has one.
+    /// The batch that counts, with the doubts that remain.
     pub(super) fn counting(&self, policy: &FactsPolicy) -> Option<(&Complete, Marks)> {
-        let by_precedence = policy.source_precedence.iter();
-        let mut known = by_precedence.filter_map(|source| self.sources[slot(*source)?].as_ref());
-        known.find_map(|batches| batches.newest.as_ref().map(|batch| (batch, batches.marks())))
+        let standing = self.standing(policy)?;
+        Some((standing.newest.as_ref()?, standing.marks()))
     }
 
-    /// Whether the batch that counts was said twice.
-    pub(super) fn is_confirmed(&self, policy: &FactsPolicy) -> bool {
+    /// What the score reads of the day.
+    pub(super) fn counted(&self, policy: &FactsPolicy) -> Counted {
+        let figures = self.standing(policy).and_then(|standing| {
+            let Complete { figures, currency, .. } = standing.newest?;
+            let confirmed = standing.is_confirmed();
+            Some(CountedFigures { figures, marks: standing.marks(), currency, confirmed })
+        });
+        Counted { cohort: self.cohort, figures }
+    }
+
+    /// Whether a spend from `min` on, which no later batch repeated, is to be held against the other days'.
+    pub(super) fn may_be_above_median(&self, min: Micros, policy: &FactsPolicy) -> bool {
+        self.standing(policy).is_some_and(|standing| {
+            !standing.is_confirmed() && standing.newest.is_some_and(|batch| batch.spends_at_least(min))
+        })
+    }
+
+    /// The first source by precedence which has a complete batch.
+    fn standing(&self, policy: &FactsPolicy) -> Option<&Batches> {
         let by_precedence = policy.source_precedence.iter();
         let mut known = by_precedence.filter_map(|source| self.sources[slot(*source)?].as_ref());
-        known.find(|batches| batches.newest.is_some()).is_some_and(Batches::is_confirmed)
+        known.find(|batches| batches.newest.is_some())
     }
 
     /// Adds or takes back what a lead contributes. Returns whether the sums still fit.

@@ -8,6 +8,7 @@ use super::day::DayState;
 use super::layout::{self, Counted};
 use super::names::NameId;
 use super::pack::PADDING;
+use crate::policy::FactsPolicy;
 
 /// Days in order, each once.
 #[derive(Clone, Debug, Default)]
@@ -66,9 +67,9 @@ impl Days {
         layout::get(&self.bytes[self.start(at)..])
     }
 
-    /// What the score reads of a day; `None` when it must be read whole.
-    pub(super) fn counted(&self, at: usize) -> Option<Counted> {
-        layout::counted(&self.bytes[self.start(at)..])
+    /// What the score reads of a day: the front of an ordinary one, any other is read whole.
+    pub(super) fn counted(&self, at: usize, policy: &FactsPolicy) -> Counted {
+        layout::counted(&self.bytes[self.start(at)..]).unwrap_or_else(|| self.get(at).counted(policy))
     }
 
     /// The day as bytes, to be put back by [`Self::put`].

@@ -3,9 +3,7 @@
 
 use std::fmt::Write as _;
 
-use schemas::record::{
-    Alert, AlertState, Announcement, CampaignScore, Doubt, Reason, Recommendation, Watermark,
-};
+use schemas::record::{Announcement, CampaignScore, Reason, Recommendation, Watermark};
 use schemas::{DayKey, TimestampMs};
 
 use super::campaign::Published;
@@ -14,7 +12,7 @@ use super::journal::Cause;
 use super::view::View;
 use super::zones::{Moment, Moments};
 use super::{ScoreOutput, Scorer};
-use crate::alert::{self, Codes};
+use crate::alert;
 use crate::recommendation::is_announced;
 use crate::score::{Findings, Score, findings};
 
@@ -121,24 +119,26 @@ impl Scorer {
         if !O::WANTS_DAYS {
             return Ok(());
         }
+        let facts = &self.policy.facts;
         let mut key = String::new();
+        let mut seen: Option<(u32, View)> = None;
         for touched in &self.journal.days {
-            let campaign = &self.campaigns[touched.position as usize];
-            key.clear();
-            let day_key = DayKey { campaign_key: &campaign.key, day: touched.day };
-            write!(key, "{day_key}").expect("writing to a String cannot fail");
+            let position = touched.position;
+            let campaign = &self.campaigns[position as usize];
             let Ok(at) = campaign.days.find(touched.day) else { continue };
             let day = campaign.days.get(at);
-            let facts = &self.policy.facts;
-            let spends_much =
-                day.counting(facts).is_some_and(|(batch, _)| batch.spends_at_least(campaign.spend_min));
-            let doubt = if spends_much {
-                let as_of = moments.in_zone(campaign.core.zone).day;
-                let view = View::new(campaign, as_of, &self.policy);
-                view.is_above_median(touched.day).then_some(Doubt::SpendAboveMedian)
+            let doubt = if day.may_be_above_median(campaign.spend_min, facts) {
+                let (_, view) = seen.take_if(|(of, _)| *of == position).unwrap_or_else(|| {
+                    let as_of = moments.in_zone(campaign.core.zone).day;
+                    (position, View::new(campaign, as_of, &self.policy))
+                });
+                seen.insert((position, view)).1.doubt_of_spend(touched.day)
             } else {
                 None
             };
+            key.clear();
+            let day_key = DayKey { campaign_key: &campaign.key, day: touched.day };
+            write!(key, "{day_key}").expect("writing to a String cannot fail");
             let origin = self.origin(touched.cause);
             let subject = (campaign.parts(), touched.day);
             let record = day.record(subject, doubt, (&self.names, campaign.currency()), facts, origin);
@@ -177,7 +177,11 @@ impl Scorer {
             last
         };
         let fired = before.map(|before| before.firing).unwrap_or_default();
-        let firing = alert::campaign_alerts(&campaign.alert_view(&view, &moment, log_time), fired, policy);
+        let firing = alert::campaign_alerts(
+            &campaign.alert_view(&view, &moment, log_time, &self.policy.facts),
+            fired,
+            policy,
+        );
         let mut record = self.score_record(position, &score, (moment, log_time), announced, cause);
         record.firing = firing.symbols().collect();
         let content = fingerprint(&record, found.as_slice().iter().map(|f| (f.code, f.figure, f.target)));
@@ -222,76 +226,6 @@ impl Scorer {
         }
     }
 
-    /// Writes what has begun to fire and what has resolved.
-    fn write_alerts<O: ScoreOutput>(
-        &self,
-        position: u32,
-        (view, moment): (&View, &Moment),
-        (fired, firing): (Codes, Codes),
-        (log_time, cause): (TimestampMs, Cause),
-        out: &mut O,
-    ) -> Result<(), O::Error> {
-        if fired == firing {
-            return Ok(());
-        }
-        let campaign = &self.campaigns[position as usize];
-        let [platform, account_id, campaign_id] = campaign.parts();
-        let seen = campaign.alert_view(view, moment, log_time);
-        for (code, state) in changed(fired, firing) {
-            let policy = &campaign.core.policy;
-            let Some(described) = alert::describe_campaign(code, &seen, state, policy) else { continue };
-            let record = Alert {
-                code: code.symbol(),
-                severity: described.severity,
-                state,
-                platform,
-                account_id,
-                campaign_id: Some(campaign_id),
-                figure: described.figure,
-                threshold: described.threshold,
-                sentence: &described.sentence,
-                raised_at: log_time,
-                origin: self.origin(cause),
-            };
-            out.alert(&campaign.key, &record)?;
-        }
-        Ok(())
-    }
-
-    /// Writes the accounts that changed, and their alerts that fire or resolve.
-    fn write_accounts<O: ScoreOutput>(&mut self, log_time: TimestampMs, out: &mut O) -> Result<(), O::Error> {
-        let mut firings: Vec<(Box<str>, Codes)> = Vec::new();
-        for (key, account, cause) in self.accounts.touched() {
-            let policy = account.policy(&self.policy);
-            let view = account.view();
-            let firing = alert::account_alerts(&view, &policy);
-            out.account(key, &account.record(firing, self.origin(cause)))?;
-            let [platform, account_id] = account.parts();
-            for (code, state) in changed(account.firing, firing) {
-                let Some(described) = alert::describe_account(code, &view, state, &policy) else { continue };
-                let record = Alert {
-                    code: code.symbol(),
-                    severity: described.severity,
-                    state,
-                    platform,
-                    account_id,
-                    campaign_id: None,
-                    figure: described.figure,
-                    threshold: described.threshold,
-                    sentence: &described.sentence,
-                    raised_at: log_time,
-                    origin: self.origin(cause),
-                };
-                out.alert(key, &record)?;
-            }
-            firings.push((key.into(), firing));
-        }
-        for (key, firing) in firings {
-            self.accounts.set_firing(&key, firing);
-        }
-        Ok(())
-    }
-
     /// The record of a score, without its reasons and alerts.
     fn score_record(
         &self,
@@ -325,12 +259,6 @@ impl Scorer {
             origin: self.origin(cause),
         }
     }
-}
-
-/// What fires now and did not, then what did and does not.
-fn changed(fired: Codes, firing: Codes) -> impl Iterator<Item = (alert::AlertCode, AlertState)> {
-    let began = firing.without(fired).iter().map(|code| (code, AlertState::Firing));
-    began.chain(fired.without(firing).iter().map(|code| (code, AlertState::Resolved)))
 }
 
 fn sentences(found: &Findings, currency: Option<&str>) -> Vec<String> {

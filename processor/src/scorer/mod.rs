@@ -19,6 +19,7 @@
 mod apply;
 mod accounts;
 mod campaign;
+mod told;
 mod profile;
 mod days;
 mod day;
@@ -31,6 +32,7 @@ mod journal;
 mod zones;
 mod view;
 mod flush;
+mod alerts;
 mod content;
 mod restore;
 mod basis;

@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use schemas::record::{Campaign, CampaignObserved, FatigueLevel, FatigueSignal, Origin};
 use schemas::{Day, Micros, TimestampMs};
 
+use super::told::{Observed, Told};
 use crate::calendar::day_in;
 
 /// What is true of the campaign itself.
@@ -23,49 +24,6 @@ pub(super) struct Profile {
     /// the one that does.
     tired: [Option<TimestampMs>; 2],
     observed_at: Option<TimestampMs>,
-}
-
-/// Something told at a moment: the newest stands, of one moment the greatest.
-#[derive(Clone, Debug, PartialEq, PartialOrd)]
-struct Told<T>(Option<(TimestampMs, T)>);
-
-/// What an observation did to a profile, or to an account; the stronger first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Observed {
-    Changed,
-    Stale,
-    Repeated,
-}
-
-impl<T> Default for Told<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<T: PartialOrd> Told<T> {
-    fn put(&mut self, told: Option<T>, at: TimestampMs) -> Observed {
-        let Some(told) = told else { return Observed::Repeated };
-        let told = Self(Some((at, told)));
-        if *self == told {
-            Observed::Repeated
-        } else if *self > told {
-            Observed::Stale
-        } else {
-            *self = told;
-            Observed::Changed
-        }
-    }
-}
-
-impl<T> Told<T> {
-    fn value(&self) -> Option<&T> {
-        self.0.as_ref().map(|(_, value)| value)
-    }
-
-    fn at(&self) -> Option<TimestampMs> {
-        self.0.as_ref().map(|(at, _)| *at)
-    }
 }
 
 impl Profile {
@@ -188,17 +146,17 @@ impl From<&Campaign<'_>> for Profile {
     fn from(record: &Campaign<'_>) -> Self {
         // Records of release 1 have one moment for everything.
         let at = |at: Option<TimestampMs>| at.or(record.observed_at).unwrap_or(TimestampMs(i64::MIN));
-        let text = |text: Option<&str>, told_at| Told(text.map(|text| (at(told_at), text.into())));
+        let text = |text: Option<&str>, told_at| Told::new(text.map(Into::into), at(told_at));
         let budgets = (record.daily_budget_micros, record.lifetime_budget_micros);
         Self {
             name: text(record.name, record.name_at),
             status: text(record.status, record.status_at),
             objective: text(record.objective, record.objective_at),
-            budgets: Told((budgets != (None, None)).then(|| (at(record.budget_at), budgets))),
+            budgets: Told::new((budgets != (None, None)).then_some(budgets), at(record.budget_at)),
             time_zone: text(record.time_zone, record.time_zone_at),
             currency: text(record.currency, record.currency_at),
-            frequency_7d: Told(record.frequency_7d.map(|frequency| (at(record.frequency_at), frequency))),
-            fatigue: Told(record.fatigue_at.zip(record.fatigue_level)),
+            frequency_7d: Told::new(record.frequency_7d, at(record.frequency_at)),
+            fatigue: record.fatigue_at.map_or_else(Told::default, |at| Told::new(record.fatigue_level, at)),
             // Release 1 kept the newest signal only.
             tired: [
                 record.fatigue_high_at.or_else(|| {

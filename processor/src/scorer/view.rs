@@ -24,8 +24,6 @@ pub(super) struct View {
     days: [Seen; SEEN_MAX],
     alert_days: [AlertDay; SEEN_MAX],
     len: usize,
-    /// The median that doubtful spends were held against.
-    pub(super) median: Option<Micros>,
 }
 
 /// A day as it is counted.
@@ -46,7 +44,6 @@ impl View {
             days: [Seen::default(); SEEN_MAX],
             alert_days: [AlertDay::default(); SEEN_MAX],
             len: 0,
-            median: None,
         };
         let first = Day(as_of.0.saturating_sub(30));
         for at in campaign.days.count_before(first)..campaign.days.len() {
@@ -54,17 +51,7 @@ impl View {
             if day > as_of {
                 break;
             }
-            let counted = campaign.days.counted(at).unwrap_or_else(|| {
-                let day = campaign.days.get(at);
-                let figures = day.counting(&policy.facts).map(|(batch, marks)| CountedFigures {
-                    figures: batch.figures,
-                    marks,
-                    currency: batch.currency,
-                    confirmed: day.is_confirmed(&policy.facts),
-                });
-                Counted { cohort: day.cohort, figures }
-            });
-            view.days[view.len] = seen(day, &counted, campaign);
+            view.days[view.len] = seen(day, &campaign.days.counted(at, &policy.facts), campaign);
             view.len += 1;
         }
         let quality = campaign.quality();
@@ -102,7 +89,6 @@ impl View {
         }
         spends[..count].sort_unstable();
         let median = Micros(spends[(count - 1) / 2]);
-        self.median = Some(median);
         let limit = median.major() * quality.spend_median_ratio;
         for day in days.iter_mut().filter(|day| is_open(day) && day.spend.major() >= limit) {
             day.marks = day.marks.with(Marks::of(Doubt::SpendAboveMedian));
@@ -136,9 +122,10 @@ impl View {
         days
     }
 
-    /// Whether a day's spend is doubted for the median of the others.
-    pub(super) fn is_above_median(&self, date: Day) -> bool {
-        self.seen().iter().any(|day| day.counted.day == date && day.marks.has(Doubt::SpendAboveMedian))
+    /// What the other days make doubtful about a day's spend.
+    pub(super) fn doubt_of_spend(&self, date: Day) -> Option<Doubt> {
+        let above = |day: &Seen| day.counted.day == date && day.marks.has(Doubt::SpendAboveMedian);
+        self.seen().iter().any(above).then_some(Doubt::SpendAboveMedian)
     }
 
     /// The days as the alerts read them, oldest first.

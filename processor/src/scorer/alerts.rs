@@ -1,0 +1,89 @@
+//! What begins to fire and what resolves, as records: alerts of campaigns, and accounts with theirs.
+
+use schemas::TimestampMs;
+use schemas::record::{Alert, AlertState};
+
+use super::journal::Cause;
+use super::view::View;
+use super::zones::Moment;
+use super::{ScoreOutput, Scorer};
+use crate::alert::{self, AlertCode, Codes, Description};
+
+impl Scorer {
+    /// Writes what of a campaign has begun to fire and what has resolved.
+    pub(super) fn write_alerts<O: ScoreOutput>(
+        &self,
+        position: u32,
+        (view, moment): (&View, &Moment),
+        (fired, firing): (Codes, Codes),
+        (log_time, cause): (TimestampMs, Cause),
+        out: &mut O,
+    ) -> Result<(), O::Error> {
+        if fired == firing {
+            return Ok(());
+        }
+        let campaign = &self.campaigns[position as usize];
+        let [platform, account_id, campaign_id] = campaign.parts();
+        let seen = campaign.alert_view(view, moment, log_time, &self.policy.facts);
+        for (code, state) in changed(fired, firing) {
+            let policy = &campaign.core.policy;
+            let Some(described) = alert::describe_campaign(code, &seen, state, policy) else { continue };
+            let subject = (platform, account_id, Some(campaign_id));
+            out.alert(&campaign.key, &self.alert(subject, (code, state, &described), (log_time, cause)))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the accounts that changed, and their alerts that fire or resolve.
+    pub(super) fn write_accounts<O: ScoreOutput>(
+        &mut self,
+        log_time: TimestampMs,
+        out: &mut O,
+    ) -> Result<(), O::Error> {
+        let mut firings: Vec<(Box<str>, Codes)> = Vec::new();
+        for (key, account, cause) in self.accounts.touched() {
+            let policy = account.policy(&self.policy);
+            let view = account.view();
+            let firing = alert::account_alerts(&view, &policy);
+            out.account(key, &account.record(firing, self.origin(cause)))?;
+            let [platform, account_id] = account.parts();
+            for (code, state) in changed(account.firing, firing) {
+                let Some(described) = alert::describe_account(code, &view, state, &policy) else { continue };
+                let subject = (platform, account_id, None);
+                out.alert(key, &self.alert(subject, (code, state, &described), (log_time, cause)))?;
+            }
+            firings.push((key.into(), firing));
+        }
+        for (key, firing) in firings {
+            self.accounts.set_firing(&key, firing);
+        }
+        Ok(())
+    }
+
+    fn alert<'a>(
+        &'a self,
+        (platform, account_id, campaign_id): (&'a str, &'a str, Option<&'a str>),
+        (code, state, described): (AlertCode, AlertState, &'a Description),
+        (raised_at, cause): (TimestampMs, Cause),
+    ) -> Alert<'a> {
+        Alert {
+            code: code.symbol(),
+            severity: described.severity,
+            state,
+            platform,
+            account_id,
+            campaign_id,
+            figure: described.figure,
+            threshold: described.threshold,
+            sentence: &described.sentence,
+            raised_at,
+            origin: self.origin(cause),
+        }
+    }
+}
+
+/// What fires now and did not, then what did and does not.
+fn changed(fired: Codes, firing: Codes) -> impl Iterator<Item = (AlertCode, AlertState)> {
+    let began = firing.without(fired).iter().map(|code| (code, AlertState::Firing));
+    began.chain(fired.without(firing).iter().map(|code| (code, AlertState::Resolved)))
+}
