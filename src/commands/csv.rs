@@ -118,6 +118,7 @@ impl Upload {
                     CsvItem::Refused { letter } => (&dead, None, letters.encode(letter, &mut value)),
                 };
                 encoded.map_err(|error| KafkaError::Stage(StageError::failed(error)))?;
+                fail::fail_point!("csv.mid_file");
                 upload.send(&Record::new(topic, key, Some(&value)))
             },
             |done| bar.set_position(done),
@@ -125,7 +126,9 @@ impl Upload {
         bar.finish_and_clear();
         match sent {
             Ok(summary) => {
+                fail::fail_point!("csv.before_commit");
                 upload.commit().context("nothing of the file is visible")?;
+                fail::fail_point!("csv.after_commit");
                 Ok(summary)
             }
             Err(error) => {

@@ -224,6 +224,7 @@ impl<'a> Session<'a> {
             }
         }
         self.context.health.set(self.store.stage(), Ok(()));
+        fail::fail_point!("sink.before_offset_commit");
         match self.consumer.commit(batch.next_offsets(), None).await {
             // Somebody else has the partitions by now: the rows are written again there, which changes nothing.
             Err(KafkaError::NotOwned { .. }) => Ok(true),

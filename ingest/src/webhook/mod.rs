@@ -186,16 +186,19 @@ impl<S: RecordSink> Door<S> {
             (None, _) => return Err((Forged::Source.reason(), Problem::unauthorized())),
             (_, Err(forged)) => return Err((forged.reason(), Problem::unauthorized())),
         };
+        fail::fail_point!("ingest.after_auth");
         let events = self.split(&body)?;
         let mut acks: Vec<(Ack, &'static str, &'static str)> = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
             let id = if events.len() == 1 { id.to_owned() } else { format!("{id}#{index}") };
             acks.push(record::send(&self.sink, source, &id, event, now));
         }
+        fail::fail_point!("ingest.before_ack");
         for (ack, outcome, reason) in acks {
             ack.await.map_err(|error| ("not_written", Problem::from(error)))?;
             counter!(names::CRM_EVENTS, "outcome" => outcome, "reason" => reason).increment(1);
         }
+        fail::fail_point!("ingest.before_reply");
         Ok(())
     }
 

@@ -113,6 +113,7 @@ impl<'a> Batch<'a> {
             Admission::Gap { expected } => return Err(self.lost(&record, expected).into()),
             Admission::Process => {}
         }
+        fail::fail_point!("stage.after_poll");
         if self.open.is_none() {
             self.open = Some(Open { since: Instant::now(), records: 0, bytes: 0 });
             self.link.begin(self.config.commit_timeout)?;
@@ -127,6 +128,7 @@ impl<'a> Batch<'a> {
         }
         let mut outputs = Outputs::new(self.link.producer(), self.config.commit_timeout, &mut self.produced);
         let outcome = self.stage.process(record, &mut outputs);
+        fail::fail_point!("stage.after_process");
         outcome.map_err(|error| self.judge(error))
     }
 
@@ -159,6 +161,7 @@ impl<'a> Batch<'a> {
         let started = Instant::now();
         match self.try_commit(consumer) {
             Ok(()) => {
+                fail::fail_point!("stage.after_commit");
                 metrics::observe_seconds(metrics::COMMIT_SECONDS, &self.config.group, started.elapsed());
                 self.settle_committed();
                 Ok(())
@@ -174,6 +177,7 @@ impl<'a> Batch<'a> {
             let outcome = self.stage.before_commit(number, &mut outputs);
             outcome.map_err(|error| self.judge(error))?;
         }
+        fail::fail_point!("stage.after_produce");
         let deadline = Instant::now() + self.config.commit_timeout;
         let offsets = offset_list(self.positions.advanced())?;
         if self.link.is_transactional() {
@@ -182,6 +186,7 @@ impl<'a> Batch<'a> {
                 consumer.group_metadata().ok_or_else(|| KafkaError::Stopped(self.config.group.clone()))?;
             // The outputs are on their way meanwhile, so the two round trips overlap.
             self.link.send_offsets(&offsets, &metadata, deadline)?;
+            fail::fail_point!("stage.after_send_offsets");
             self.link.drain(deadline)?;
             self.link.commit(deadline)?;
         } else {

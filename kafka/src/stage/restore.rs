@@ -135,6 +135,7 @@ impl Restore<'_> {
                         restored.records += 1;
                         restored.bytes += record.payload_bytes() as u64;
                         stage.restore(record.partition, record)?;
+                        fail::fail_point!("stage.during_restore");
                     }
                     if !restored.records.is_multiple_of(256) {
                         continue;

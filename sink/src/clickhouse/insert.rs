@@ -138,10 +138,13 @@ where
     for (name, value) in SETTINGS {
         insert = insert.with_setting(name, value);
     }
+    fail::fail_point!("clickhouse.before_insert");
     for fact in facts {
         insert.write(&(table.row)(fact)).await?;
     }
-    insert.end().await
+    insert.end().await?;
+    fail::fail_point!("clickhouse.after_insert");
+    Ok(())
 }
 
 #[cfg(test)]

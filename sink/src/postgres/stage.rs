@@ -89,7 +89,9 @@ impl Open {
     }
 
     async fn commit(mut self) -> Result<(), SinkError> {
+        fail::fail_point!("postgres.before_commit");
         self.client().batch_execute("COMMIT").await.map_err(|error| failed("commit a batch", &error))?;
+        fail::fail_point!("postgres.after_commit");
         drop(self.0.take());
         Ok(())
     }
