@@ -42,8 +42,21 @@ enum Command {
     Backtest,
     /// Days and scores into ClickHouse, then into Postgres.
     Sinks,
+    /// How long a fact takes through `score` at a steady rate: percentiles, open loop.
+    Latency(LatencyArgs),
     /// Resident memory of `adpulse all`, idle and after sample traffic.
     Memory,
+}
+
+/// What `latency` sends.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct LatencyArgs {
+    /// Facts a second.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=200_000))]
+    pub rate: u64,
+    /// For so many seconds, after a warm-up of five.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub seconds: u64,
 }
 
 /// What all commands understand.

@@ -1,7 +1,7 @@
 //! Names of this crate's metrics, each with its sentence. Labels are groups, topics and partition numbers, never keys.
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Records read, by `group` and `topic`.
 pub const CONSUMED_TOTAL: &str = "adpulse_kafka_records_consumed_total";
@@ -15,6 +15,9 @@ pub const COMMITTED_TOTAL: &str = "adpulse_kafka_transactions_committed_total";
 pub const ABORTED_TOTAL: &str = "adpulse_kafka_transactions_aborted_total";
 /// Seconds from the end of processing to a durable commit, by `group`.
 pub const COMMIT_SECONDS: &str = "adpulse_kafka_commit_duration_seconds";
+/// What of it a phase took, by `group` and `phase`: `flush` writes the outputs, `send_offsets` and `end` ask the
+/// coordinator, `drain` waits for acknowledgements.
+pub const COMMIT_PHASE_SECONDS: &str = "adpulse_kafka_commit_phase_duration_seconds";
 /// Input records of a transaction, by `group`.
 pub const BATCH_RECORDS: &str = "adpulse_kafka_batch_records";
 /// Assignments received, by `group`.
@@ -38,6 +41,7 @@ pub fn describe() {
     describe_counter!(COMMITTED_TOTAL, "Transactions made durable");
     describe_counter!(ABORTED_TOTAL, "Transactions aborted; their records are read again");
     describe_histogram!(COMMIT_SECONDS, "Seconds a commit took");
+    describe_histogram!(COMMIT_PHASE_SECONDS, "Seconds a phase of a commit took");
     describe_histogram!(BATCH_RECORDS, "Input records of a transaction");
     describe_counter!(REBALANCES_TOTAL, "Partition assignments received");
     describe_histogram!(RESTORE_SECONDS, "Seconds from assignment to restored state");
@@ -81,4 +85,24 @@ pub(crate) fn observe_seconds(name: &'static str, group: &str, elapsed: Duration
 pub(crate) fn observe_batch(group: &str, records: usize) {
     #[expect(clippy::cast_precision_loss, reason = "a histogram takes floats")]
     histogram!(BATCH_RECORDS, "group" => group.to_owned()).record(records as f64);
+}
+
+/// A watch over the phases of one commit.
+pub(crate) struct Phases<'a> {
+    group: &'a str,
+    since: Instant,
+}
+
+impl<'a> Phases<'a> {
+    pub(crate) fn begin(group: &'a str) -> Self {
+        Self { group, since: Instant::now() }
+    }
+
+    /// A phase has ended, and the next begins.
+    pub(crate) fn end(&mut self, phase: &'static str) {
+        let now = Instant::now();
+        let labels = [("group", self.group.to_owned()), ("phase", phase.to_owned())];
+        histogram!(COMMIT_PHASE_SECONDS, &labels).record(now.duration_since(self.since).as_secs_f64());
+        self.since = now;
+    }
 }

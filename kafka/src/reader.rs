@@ -105,6 +105,37 @@ impl TopicReader {
         Ok(reader)
     }
 
+    /// Hands every record from the range's beginning on to `visit`, also those that are yet to come, and `None` whenever
+    /// nothing came for a tenth of a second; until it returns `false`.
+    ///
+    /// # Errors
+    /// As [`TopicReader::open`], and what the client reports.
+    pub fn follow(
+        settings: &KafkaSettings,
+        group: &str,
+        range: &ReadRange,
+        mut visit: impl FnMut(Option<ConsumedRecord<'_>>) -> bool,
+    ) -> Result<(), KafkaError> {
+        let mut reader = Self::prepared(settings, group, range)?;
+        for span in &mut reader.spans {
+            span.until = i64::MAX;
+        }
+        reader.waiting.clone_from(&reader.spans);
+        reader.fetch(|_| true)?;
+        loop {
+            let goes_on = match reader.client.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => visit(Some(ConsumedRecord::from_message(&message))),
+                Some(Err(ClientError::PartitionEOF(_))) => true,
+                Some(Err(error)) if error.is_transient() => visit(None),
+                Some(Err(error)) => return Err(KafkaError::Client { operation: "following", source: error }),
+                None => visit(None),
+            };
+            if !goes_on {
+                return Ok(());
+            }
+        }
+    }
+
     fn prepared(settings: &KafkaSettings, group: &str, range: &ReadRange) -> Result<Self, KafkaError> {
         let asking = inspector(settings, range.isolation)?;
         let mut wanted = partitions_of(&asking, settings, std::slice::from_ref(&range.topic))?;

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod floor;
+mod latency;
 mod memory;
 mod sinks;
 mod stages;
@@ -25,6 +26,7 @@ pub async fn run(command: Command, options: &Options) -> anyhow::Result<()> {
         Command::Floor => floor::run(options).await?,
         Command::Backtest => backtest::run(options).await?,
         Command::Sinks => sinks::run(options).await?,
+        Command::Latency(args) => latency::run(options, args).await?,
         Command::Memory => memory::run(options).await?,
     };
     report.print(options.json)
@@ -39,6 +41,9 @@ struct Subject<'a> {
     /// What it reads.
     inputs: &'a [Topic],
 }
+
+/// The role `score`.
+const SCORE: Subject<'static> = Subject { args: &["score"], group: "score", inputs: &[Topic::Events] };
 
 /// What starting a role takes when there is nothing to read.
 async fn startup_cpu_seconds(site: &Site, subject: &Subject<'_>) -> anyhow::Result<f64> {

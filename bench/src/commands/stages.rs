@@ -7,7 +7,7 @@ use anyhow::ensure;
 use devstack::Engine;
 use schemas::Topic;
 
-use super::{Subject, float, measure, startup_cpu_seconds};
+use super::{SCORE, Subject, float, measure, startup_cpu_seconds};
 use crate::Options;
 use crate::corpus::{Size, facts, raw};
 use crate::report::Report;
@@ -18,7 +18,6 @@ const NORMALIZE: Subject<'static> = Subject {
     group: "normalize",
     inputs: &[Topic::RawFacebook, Topic::RawCrm, Topic::RawCsv, Topic::RawClock],
 };
-const SCORE: Subject<'static> = Subject { args: &["score"], group: "score", inputs: &[Topic::Events] };
 
 /// Raw messages to facts.
 pub async fn normalize(options: &Options) -> anyhow::Result<Report> {

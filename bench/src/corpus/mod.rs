@@ -122,6 +122,11 @@ impl Poll {
 pub struct Campaign(u64);
 
 impl Campaign {
+    /// The campaign of a number.
+    pub const fn numbered(number: u64) -> Self {
+        Self(number)
+    }
+
     /// Its account.
     pub fn account_id(self) -> String {
         format!("10000000{:04}", self.0 % ACCOUNTS)

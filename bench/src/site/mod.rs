@@ -163,16 +163,23 @@ impl Site {
     }
 
     /// A counter of the running role, summed over its labels.
-    pub async fn counter(&self, name: &'static str) -> anyhow::Result<f64> {
+    pub async fn counter(&self, name: &str) -> anyhow::Result<f64> {
+        Ok(self.samples(name).await?.into_iter().map(|(_, value)| value).sum())
+    }
+
+    /// A metric of the running role: each set of labels as it is written, with its value.
+    pub async fn samples(&self, name: &str) -> anyhow::Result<Vec<(String, f64)>> {
         let url = format!("http://{}/metrics", self.operations);
         let text = tokio::task::spawn_blocking(move || {
             anyhow::Ok(ureq::get(&url).call()?.body_mut().read_to_string()?)
         });
         let text = text.await??;
-        let samples = text
-            .lines()
-            .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
-        Ok(samples.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum())
+        let of_name = text.lines().filter_map(|line| line.strip_prefix(name));
+        let sample = |rest: &str| {
+            let (labels, value) = rest.rsplit_once(' ')?;
+            Some((labels.to_owned(), value.parse().ok()?))
+        };
+        Ok(of_name.filter(|rest| rest.starts_with(['{', ' '])).filter_map(sample).collect())
     }
 
     /// Loads topics in one transaction, on a thread of its own.

@@ -171,12 +171,14 @@ impl<'a> Batch<'a> {
     }
 
     fn try_commit(&mut self, consumer: &GroupConsumer) -> Result<(), Trouble> {
+        let mut phases = metrics::Phases::begin(&self.config.group);
         for number in self.positions.touched() {
             let mut outputs =
                 Outputs::new(self.link.producer(), self.config.commit_timeout, &mut self.produced);
             let outcome = self.stage.before_commit(number, &mut outputs);
             outcome.map_err(|error| self.judge(error))?;
         }
+        phases.end("flush");
         fail::fail_point!("stage.after_produce");
         let deadline = Instant::now() + self.config.commit_timeout;
         let offsets = offset_list(self.positions.advanced())?;
@@ -186,9 +188,12 @@ impl<'a> Batch<'a> {
                 consumer.group_metadata().ok_or_else(|| KafkaError::Stopped(self.config.group.clone()))?;
             // The outputs are on their way meanwhile, so the two round trips overlap.
             self.link.send_offsets(&offsets, &metadata, deadline)?;
+            phases.end("send_offsets");
             fail::fail_point!("stage.after_send_offsets");
             self.link.drain(deadline)?;
+            phases.end("drain");
             self.link.commit(deadline)?;
+            phases.end("end");
         } else {
             self.link.drain(deadline)?;
             consumer.commit(&offsets, CommitMode::Sync).map_err(|error| commit_failure(&error))?;
