@@ -139,6 +139,15 @@ pub enum KafkaError {
         /// What the client library said.
         reason: String,
     },
+    /// Transaction calls that never come back have piled up.
+    #[error(
+        "{calls} transaction calls to Kafka have not returned, each of which holds a thread and a client: start this process again. \
+         Nothing of the open transaction was written"
+    )]
+    Hung {
+        /// How many.
+        calls: usize,
+    },
     /// Any other failure of the client library.
     #[error("{operation}: {source}")]
     Client {
@@ -178,7 +187,8 @@ impl KafkaError {
             | Self::PartitionCount { .. }
             | Self::Topic { .. }
             | Self::OffsetsLost { .. }
-            | Self::Fenced { .. } => false,
+            | Self::Fenced { .. }
+            | Self::Hung { .. } => false,
         }
     }
 

@@ -33,6 +33,11 @@ pub const LAG: &str = "adpulse_kafka_consumer_lag_records";
 /// Producers dropped and built anew, by `group`.
 pub const REBUILDS_TOTAL: &str = "adpulse_kafka_producer_rebuilds_total";
 
+/// Transaction calls that did not return in time and have not returned since.
+pub const HUNG_CALLS: &str = "adpulse_kafka_hung_calls";
+/// Partitions given back to a worker that still had their state, by `group`.
+pub const KEPT_TOTAL: &str = "adpulse_kafka_kept_partitions_total";
+
 /// Registers the description of every metric; call once after installing the recorder.
 pub fn describe() {
     describe_counter!(CONSUMED_TOTAL, "Records read from a topic by a consumer group");
@@ -48,6 +53,8 @@ pub fn describe() {
     describe_counter!(RESTORED_TOTAL, "Records read from changelogs");
     describe_gauge!(PRODUCER_QUEUE, "Records waiting for their acknowledgement");
     describe_gauge!(LAG, "Records readable but not yet processed");
+    describe_gauge!(HUNG_CALLS, "Transaction calls that did not return in time");
+    describe_counter!(KEPT_TOTAL, "Partitions given back to a worker that still had their state");
     describe_counter!(REBUILDS_TOTAL, "Producers built anew after an indefinite outcome");
 }
 
@@ -56,6 +63,10 @@ pub(crate) fn set_lag(group: &str, topic: &str, partition: i32, lag: i64) {
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
     gauge!(LAG, "group" => group.to_owned(), "topic" => topic.to_owned(), "partition" => partition.to_string())
         .set(lag as f64);
+}
+
+pub(crate) fn set_hung(calls: usize) {
+    gauge!(HUNG_CALLS).set(f64::from(u32::try_from(calls).unwrap_or(u32::MAX)));
 }
 
 pub(crate) fn set_queue(producer: &str, records: i32) {

@@ -96,7 +96,7 @@ fn a_worker_killed_in_mid_transaction_is_succeeded_without_loss_or_double() {
 }
 
 #[test]
-fn partitions_move_between_two_workers_without_loss_or_double() {
+fn partitions_move_between_two_workers_without_loss_or_double_and_only_their_state_is_restored() {
     const TOTAL: u32 = 40_000;
     let settings = settings();
     let pipeline = Pipeline::create(&settings, "rebalance", 4);
@@ -113,9 +113,22 @@ fn partitions_move_between_two_workers_without_loss_or_double() {
     second
         .recorder
         .wait(|event| matches!(event, StageEvent::Running { partitions, .. } if partitions.len() == 2));
+    // What stays is not read again, what comes is.
+    let runs_on = |kept_now: usize, in_all: usize| {
+        move |event: &StageEvent| match event {
+            StageEvent::Running { partitions, kept, restored_records, .. } => {
+                kept.len() == kept_now
+                    && partitions.len() == in_all
+                    && (*restored_records > 0) == (in_all > kept_now)
+            }
+            _ => false,
+        }
+    };
+    first.recorder.wait(runs_on(2, 2));
     pipeline.fill(&settings, 30_000, 35_000);
     pipeline.wait_for(&settings, 35_000);
     second.stop();
+    first.recorder.wait(runs_on(2, 4));
     pipeline.fill(&settings, 35_000, TOTAL);
     pipeline.wait_for(&settings, TOTAL as usize);
     assert_eq!(first.stop(), expected_state(4, TOTAL), "all partitions came back to the first worker");

@@ -6,6 +6,7 @@ use rdkafka::consumer::{CommitMode, Consumer as _};
 
 use super::link::{Link, commit_failure, connect, error_of};
 use super::transaction::{Failure, Reaction};
+use super::watch::hung;
 use super::{Outputs, Stage, StageConfig, StageEvent, StageObserver};
 use crate::error::{KafkaError, StageError};
 use crate::group::{GroupConsumer, committed, offset_list, rebalance_waits, seek};
@@ -16,6 +17,9 @@ use crate::settings::KafkaSettings;
 
 /// After this many aborts without a commit in between the worker gives up and leaves the backing off to its supervisor.
 const MAX_ABORTS_IN_A_ROW: u32 = 10;
+
+/// Calls that never came back may hold so many threads and clients; then only a new process helps.
+const HUNG_MAX: usize = 8;
 
 struct Open {
     since: Instant,
@@ -187,7 +191,7 @@ impl<'a> Batch<'a> {
             let metadata =
                 consumer.group_metadata().ok_or_else(|| KafkaError::Stopped(self.config.group.clone()))?;
             // The outputs are on their way meanwhile, so the two round trips overlap.
-            self.link.send_offsets(&offsets, &metadata, deadline)?;
+            self.link.send_offsets(offsets, metadata, deadline)?;
             phases.end("send_offsets");
             fail::fail_point!("stage.after_send_offsets");
             self.link.drain(deadline)?;
@@ -233,6 +237,9 @@ impl<'a> Batch<'a> {
     /// the coordinator what became of the transaction.
     fn rebuild(&mut self, consumer: &GroupConsumer, failure: Failure) -> Result<(), KafkaError> {
         metrics::count(metrics::REBUILDS_TOTAL, &self.config.group, 1);
+        if hung() > HUNG_MAX {
+            return Err(KafkaError::Hung { calls: hung() });
+        }
         self.link = connect(self.settings, self.config)?;
         self.observer.event(&StageEvent::ProducerRebuilt);
         let assigned: Vec<TopicPartition> =

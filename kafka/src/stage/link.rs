@@ -2,8 +2,8 @@
 //!
 //! Everything is bounded by a deadline, and every failure comes back with what follows from it.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -17,6 +17,7 @@ use rdkafka::statistics::Statistics;
 
 use super::outputs::serve_reports;
 use super::transaction::{Call, ErrorFacts, Failure, Reaction, attempt, react};
+use super::watch::watched;
 use super::{ProcessingGuarantee, StageConfig};
 use crate::client::log_line;
 use crate::error::KafkaError;
@@ -64,14 +65,14 @@ pub(crate) type StageProducer = BaseProducer<DeliveryLog>;
 
 /// A producer and the promise it was built for.
 pub(crate) struct Link {
-    producer: StageProducer,
+    producer: Arc<StageProducer>,
     transactional_id: Option<String>,
 }
 
 impl Link {
     /// An idempotent producer without transactions.
     pub(crate) fn idempotent(config: &ClientConfig, name: &str) -> Result<Self, KafkaError> {
-        Ok(Self { producer: build(config, name)?, transactional_id: None })
+        Ok(Self { producer: Arc::new(build(config, name)?), transactional_id: None })
     }
 
     /// A transactional producer, initialised: its predecessor is fenced and the predecessor's transaction resolved.
@@ -84,7 +85,9 @@ impl Link {
         loop {
             let producer = build(config, id)?;
             let failure = match attempt(Call::Init, deadline, |left| producer.init_transactions(left)) {
-                Ok(()) => return Ok(Self { producer, transactional_id: Some(id.to_owned()) }),
+                Ok(()) => {
+                    return Ok(Self { producer: Arc::new(producer), transactional_id: Some(id.to_owned()) });
+                }
                 Err(failure) => failure,
             };
             if failure.reaction == Reaction::Fenced || Instant::now() >= deadline {
@@ -147,43 +150,44 @@ impl Link {
         Failure { call: Call::Deliver, reaction: react(Call::Deliver, facts), reason }
     }
 
+    /// Sends the offsets, serving the delivery reports that come meanwhile.
     pub(crate) fn send_offsets(
         &self,
-        offsets: &TopicPartitionList,
-        metadata: &ConsumerGroupMetadata,
+        offsets: TopicPartitionList,
+        metadata: ConsumerGroupMetadata,
         deadline: Instant,
     ) -> Result<(), Failure> {
-        attempt(Call::SendOffsets, deadline, |left| {
-            self.producer.send_offsets_to_transaction(offsets, metadata, left)
+        self.call(Call::SendOffsets, deadline, move |producer, left| {
+            producer.send_offsets_to_transaction(&offsets, &metadata, left)
         })
     }
 
     /// Commits. Call `drain` first.
     pub(crate) fn commit(&self, deadline: Instant) -> Result<(), Failure> {
-        attempt(Call::Commit, deadline, |left| self.producer.commit_transaction(left))
+        self.call(Call::Commit, deadline, |producer, left| producer.commit_transaction(left))
     }
 
-    /// Aborts. librdkafka waits for the reports of the records it throws away and does not serve them itself
-    /// in event mode, so another thread does.
+    /// Aborts. librdkafka waits for the reports of the records it throws away, which are served meanwhile.
     pub(crate) fn abort(&self, patience: Duration) -> Result<(), Failure> {
         if !self.is_transactional() {
             return Ok(());
         }
         let deadline = Instant::now() + patience;
-        let done = AtomicBool::new(false);
-        let outcome = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !done.load(Ordering::Acquire) {
-                    self.producer.poll(Duration::from_millis(1));
-                }
-            });
-            let outcome = attempt(Call::Abort, deadline, |left| self.producer.abort_transaction(left));
-            done.store(true, Ordering::Release);
-            outcome
-        });
+        let outcome = self.call(Call::Abort, deadline, |producer, left| producer.abort_transaction(left));
         // Failures reported before the abort belong to the transaction that is gone.
         let _ = self.delivery_failure();
         outcome
+    }
+
+    fn call(
+        &self,
+        call: Call,
+        deadline: Instant,
+        mut act: impl FnMut(&StageProducer, Duration) -> Result<(), ClientError> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let producer = Arc::clone(&self.producer);
+        let acting = move || attempt(call, deadline, |left| act(&producer, left));
+        watched(call, deadline, || serve_reports(&self.producer), acting)
     }
 }
 

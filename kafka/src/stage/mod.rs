@@ -9,7 +9,9 @@ mod config;
 mod outputs;
 pub(crate) mod transaction;
 pub(crate) mod link;
+mod watch;
 mod restore;
+mod warm;
 mod batch;
 mod run;
 
@@ -25,7 +27,8 @@ use crate::shutdown::ShutdownToken;
 
 /// The rules of a stage, one instance per worker thread. All calls come from that thread.
 ///
-/// Order per partition: `restore`*, `restored`, then (`process`*, `before_commit`, `committed` | `aborted`)*, `revoked`.
+/// Order per partition: `restore`*, `restored`, then (`process`*, `before_commit`, `committed` | `aborted`)*, `revoked`. A partition
+/// that is taken away and given back, and on which nobody else has worked meanwhile, goes on without any call in between.
 pub trait Stage: Send {
     /// Takes one record of a compacted topic into the state of `partition`. A record without a value deletes its key.
     ///
@@ -55,7 +58,7 @@ pub trait Stage: Send {
     /// Nothing of the transaction happened: drop the overlay. Its records will be processed again.
     fn aborted(&mut self);
 
-    /// The partition belongs to somebody else now: drop its state.
+    /// The partition belongs to somebody else now, or somebody else has worked on it: drop its state.
     fn revoked(&mut self, partition: i32);
 }
 
@@ -87,6 +90,8 @@ pub enum StageEvent {
         restored_bytes: u64,
         /// How long it took.
         elapsed: Duration,
+        /// Those of them whose state was still in memory and valid, so that nothing of theirs was read; ascending.
+        kept: Vec<i32>,
     },
     /// A transaction (or an at-least-once batch) is durable.
     Committed {

@@ -51,7 +51,7 @@ impl Restore<'_> {
         let (settings, config) = (self.settings, self.config);
         let ends = inspector(settings, Isolation::ReadUncommitted)?;
         verify_co_partitioned(&ends, settings, config)?;
-        if !config.changelogs.is_empty() {
+        if !config.changelogs.is_empty() && !numbers.is_empty() {
             let reader = config_of_reader(settings, config)?;
             let stable = inspector(settings, Isolation::ReadCommitted)?;
             for topic in &config.changelogs {

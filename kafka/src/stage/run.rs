@@ -7,12 +7,14 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 
 use super::batch::Batch;
 use super::restore::Restore;
+use super::warm::Warm;
 use super::{Stage, StageConfig, StageEvent, StageObserver};
 use crate::error::KafkaError;
 use crate::group::{
     CommittedOffset, GroupConsumer, Rebalance, assign_at, close, committed, join, next_rebalance,
     rebalance_waits,
 };
+use crate::metrics;
 use crate::positions::Positions;
 use crate::reader::Transience as _;
 use crate::record::{ConsumedRecord, TopicPartition};
@@ -24,8 +26,12 @@ use crate::topics::{inspector, watermarks};
 pub(super) struct Worker<'a> {
     consumer: GroupConsumer,
     batch: Batch<'a>,
+    warm: Warm,
     shutdown: &'a ShutdownToken,
 }
+
+/// How long the committed offsets are waited for before the group is listened to again.
+const STABLE_STEP: Duration = Duration::from_secs(2);
 
 impl<'a> Worker<'a> {
     pub(super) fn new(
@@ -46,7 +52,7 @@ impl<'a> Worker<'a> {
             prefetch_bytes: config.prefetch_bytes,
         };
         let consumer = join(settings, &options, &config.inputs)?;
-        Ok(Self { consumer, batch, shutdown })
+        Ok(Self { consumer, batch, warm: Warm::default(), shutdown })
     }
 
     pub(super) fn run(mut self) -> Result<(), KafkaError> {
@@ -124,56 +130,65 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Restores the state of the partitions, then starts reading exactly where the group stands.
+    /// Restores the state of the partitions, except of those that come right back, then starts reading exactly where the
+    /// group stands.
     fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
         let numbers = Positions::new(partitions.iter().map(|partition| (partition.clone(), 0))).numbers();
         self.batch.observer.event(&StageEvent::Assigned { partitions: numbers.clone() });
         // Acknowledges the assignment without fetching anything, so that the group is stable during the restore and
         // another rebalance can reach us.
         assign_at(&self.consumer, [])?;
+        // Where the group stands comes first: once this is known no earlier owner can commit any more, and it tells what of
+        // the state in memory is still true.
+        let Some(starts) = self.starts(partitions)? else { return Ok(()) };
+        let (kept, dropped) = self.warm.sift(&starts);
+        dropped.iter().for_each(|&number| self.batch.stage.revoked(number));
+        let cold: Vec<i32> = numbers.iter().copied().filter(|number| !kept.contains(number)).collect();
         let (consumer, shutdown) = (&self.consumer, self.shutdown);
-        let mut interrupted = || {
-            // Nothing is assigned, so nothing but events can come.
-            let _ = consumer.poll(Duration::ZERO);
-            rebalance_waits(consumer) || shutdown.is_requested()
-        };
         let restore = Restore {
             settings: self.batch.settings,
             config: self.batch.config,
-            interrupted: &mut interrupted,
+            interrupted: &mut || interrupted(consumer, shutdown),
         };
-        let restored = restore.run(&numbers, self.batch.stage)?;
-        let Some(restored) = restored else {
-            numbers.iter().for_each(|&number| self.batch.stage.revoked(number));
+        let Some(restored) = restore.run(&cold, self.batch.stage)? else {
+            cold.iter().for_each(|&number| self.batch.stage.revoked(number));
             return Ok(());
         };
-        let starts = self.starts(partitions)?;
-        numbers.iter().for_each(|&number| self.batch.stage.restored(number));
+        cold.iter().for_each(|&number| self.batch.stage.restored(number));
         self.batch.positions = Positions::new(starts.iter().cloned());
         assign_at(&self.consumer, starts)?;
-        tracing::info!(group = self.batch.config.group, partitions = ?numbers, records = restored.records,
-            bytes = restored.bytes, seconds = restored.elapsed.as_secs_f64(), "state restored");
+        let group = &self.batch.config.group;
+        metrics::count(metrics::KEPT_TOTAL, group, kept.len() as u64);
+        tracing::info!(group, partitions = ?numbers, ?kept, records = restored.records, bytes = restored.bytes,
+            seconds = restored.elapsed.as_secs_f64(), "state restored");
         self.batch.observer.event(&StageEvent::Running {
             partitions: numbers,
             restored_records: restored.records,
             restored_bytes: restored.bytes,
             elapsed: restored.elapsed,
+            kept,
         });
         Ok(())
     }
 
-    /// Where the group stands; a partition it never read starts at its oldest record.
-    fn starts(&self, partitions: &[TopicPartition]) -> Result<Vec<(TopicPartition, i64)>, KafkaError> {
+    /// Where the group stands; a partition it never read starts at its oldest record. `None` when interrupted.
+    fn starts(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Option<Vec<(TopicPartition, i64)>>, KafkaError> {
         let config = self.batch.config;
         let deadline = Instant::now() + config.restore_stable_timeout;
         let answer = loop {
-            match committed(&self.consumer, partitions, config.commit_timeout) {
+            match committed(&self.consumer, partitions, STABLE_STEP.min(config.commit_timeout)) {
                 Ok(answer) => break answer,
                 // Unstable offsets of a transaction being resolved, or a coordinator on the move.
                 Err(error) if Instant::now() >= deadline => return Err(error),
                 Err(error) => {
                     tracing::info!(%error, group = config.group, "committed offsets not available yet");
                 }
+            }
+            if interrupted(&self.consumer, self.shutdown) {
+                return Ok(None);
             }
         };
         let client = inspector(self.batch.settings, Isolation::ReadCommitted)?;
@@ -187,7 +202,7 @@ impl<'a> Worker<'a> {
             }
             starts.push((partition, start));
         }
-        Ok(starts)
+        Ok(Some(starts))
     }
 
     /// Fails when retention has overtaken one of these positions.
@@ -214,7 +229,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Finishes what was begun, as long as the partitions are still ours, and lets go of them.
+    /// Finishes what was begun, as long as the partitions are still ours, and lets go of them. Their state stays until
+    /// the next assignment tells whether they come back.
     fn revoked(&mut self, lost: bool) -> Result<(), KafkaError> {
         if lost {
             self.batch.abandon();
@@ -222,10 +238,16 @@ impl<'a> Worker<'a> {
             self.batch.commit(&self.consumer)?;
         }
         let partitions = self.batch.positions.numbers();
-        self.batch.positions = Positions::default();
-        partitions.iter().for_each(|&number| self.batch.stage.revoked(number));
+        self.warm.keep(&std::mem::take(&mut self.batch.positions));
         self.consumer.unassign().map_err(KafkaError::client("unassigning"))?;
         self.batch.observer.event(&StageEvent::Revoked { partitions, lost });
         Ok(())
     }
+}
+
+/// Whether an assignment is to be left unfinished: another rebalance, or shutdown. While nothing is assigned, polling
+/// brings nothing but events.
+fn interrupted(consumer: &GroupConsumer, shutdown: &ShutdownToken) -> bool {
+    let _ = consumer.poll(Duration::ZERO);
+    rebalance_waits(consumer) || shutdown.is_requested()
 }
