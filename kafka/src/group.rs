@@ -17,7 +17,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::client::{log_line, record_lag};
+use crate::client::{client_error, log_line, record_lag};
 use crate::error::KafkaError;
 use crate::metrics;
 use crate::record::TopicPartition;
@@ -47,7 +47,7 @@ impl ClientContext for GroupContext {
     }
 
     fn error(&self, error: ClientError, reason: &str) {
-        tracing::warn!(error = %error, reason, group = self.group, "Kafka consumer");
+        client_error("consumer", &self.group, &error, reason);
     }
 }
 

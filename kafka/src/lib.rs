@@ -13,6 +13,7 @@ mod record;
 mod murmur2;
 mod shutdown;
 mod client;
+mod repeats;
 mod group;
 mod positions;
 mod topics;

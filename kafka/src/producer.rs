@@ -20,7 +20,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _,
 use rdkafka::statistics::Statistics;
 use tokio::sync::oneshot;
 
-use crate::client::log_line;
+use crate::client::{client_error, log_line};
 use crate::error::{KafkaError, ProduceError};
 use crate::metrics;
 use crate::record::{Placement, Record};
@@ -51,7 +51,7 @@ impl ClientContext for ReportContext {
     }
 
     fn error(&self, error: ClientError, reason: &str) {
-        tracing::warn!(error = %error, reason, producer = self.name, "Kafka producer");
+        client_error("producer", &self.name, &error, reason);
     }
 }
 

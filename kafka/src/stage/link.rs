@@ -19,7 +19,7 @@ use super::outputs::serve_reports;
 use super::transaction::{Call, ErrorFacts, Failure, Reaction, attempt, react};
 use super::watch::watched;
 use super::{ProcessingGuarantee, StageConfig};
-use crate::client::log_line;
+use crate::client::{client_error, log_line};
 use crate::error::KafkaError;
 use crate::metrics;
 use crate::settings::KafkaSettings;
@@ -41,7 +41,7 @@ impl ClientContext for DeliveryLog {
     }
 
     fn error(&self, error: ClientError, reason: &str) {
-        tracing::warn!(error = %error, reason, producer = self.name, "Kafka producer");
+        client_error("producer", &self.name, &error, reason);
     }
 }
 
@@ -164,7 +164,7 @@ impl Link {
 
     /// Commits. Call `drain` first.
     pub(crate) fn commit(&self, deadline: Instant) -> Result<(), Failure> {
-        self.call(Call::Commit, deadline, |producer, left| producer.commit_transaction(left))
+        self.call(Call::Commit, deadline, StageProducer::commit_transaction)
     }
 
     /// Aborts. librdkafka waits for the reports of the records it throws away, which are served meanwhile.
@@ -173,7 +173,7 @@ impl Link {
             return Ok(());
         }
         let deadline = Instant::now() + patience;
-        let outcome = self.call(Call::Abort, deadline, |producer, left| producer.abort_transaction(left));
+        let outcome = self.call(Call::Abort, deadline, StageProducer::abort_transaction);
         // Failures reported before the abort belong to the transaction that is gone.
         let _ = self.delivery_failure();
         outcome
