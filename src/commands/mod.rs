@@ -5,6 +5,7 @@ mod backtest;
 mod explain;
 mod check;
 mod csv;
+mod dead_letters;
 mod dev;
 mod migrate;
 mod policy;
@@ -48,6 +49,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Csv(args) => csv::run(&config, &args).await,
             Command::Backtest(args) => backtest::run(&config, &args).await,
             Command::Explain(args) => explain::run(&config, &args).await,
+            Command::DeadLetters { command } => dead_letters::run(&config, command).await,
             Command::Topics(args) => topics::run(&config, args.json).await,
             Command::Migrate(args) => migrate::run(&config, args.json).await,
             Command::Policy { command } => policy::run(&config, &command),

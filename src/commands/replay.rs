@@ -86,6 +86,11 @@ impl Log {
         TopicReader::open(&self.kafka, &self.group, &range)
     }
 
+    /// Opens a bounded read of a topic, one partition after the other. Blocks.
+    pub fn open_in_turn(&self, topic: Topic) -> Result<TopicReader, KafkaError> {
+        TopicReader::open_in_turn(&self.kafka, &self.group, &ReadRange::whole(&self.names.name(topic)))
+    }
+
     /// Replays `events`, or some partitions of it. Blocks.
     pub fn replay(&self, partitions: Option<Vec<i32>>, player: &mut impl Player) -> anyhow::Result<Replayed> {
         let range = ReadRange { partitions, ..ReadRange::whole(&self.names.name(Topic::Events)) };

@@ -23,7 +23,7 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
     let producer = Producer::new(&context.kafka, "ingest")?;
     let sink = ProducerSink::new(context, producer.clone());
     let door = webhook::router(
-        sources(&context.config)?,
+        crm_sources(&context.config)?,
         CrmLimits {
             body_bytes_max: usize::try_from(context.config.http.body_bytes_max)?,
             ..CrmLimits::default()
@@ -67,7 +67,8 @@ pub fn now() -> TimestampMs {
     TimestampMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn sources(config: &Config) -> anyhow::Result<Vec<CrmSource>> {
+/// The configured senders of lead events.
+pub fn crm_sources(config: &Config) -> anyhow::Result<Vec<CrmSource>> {
     config
         .crm
         .iter()

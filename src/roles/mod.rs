@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::shutdown::Shutdown;
 use crate::topics::TopicNames;
 
-pub use ingest::{ProducerSink, now};
+pub use ingest::{ProducerSink, crm_sources, now};
 pub use listeners::Listeners;
 pub use sink::Store;
 pub use worker::{Health, group_name};

@@ -14,6 +14,7 @@ mod expected;
 mod ad_files;
 mod crm_webhooks;
 mod bad_input;
+mod dead_letters;
 mod outages;
 mod kills;
 mod contracts;

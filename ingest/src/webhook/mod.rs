@@ -100,6 +100,21 @@ impl Default for CrmLimits {
     }
 }
 
+/// Reads one stored event with a source's present mapping, as the door would if it arrived at `at`, and hands what becomes of it
+/// to the sink. Returns the reason if it is refused, otherwise nothing.
+pub fn read_again<S: RecordSink>(
+    sink: &S,
+    source: &CrmSource,
+    message_id: &str,
+    event: &[u8],
+    at: TimestampMs,
+) -> &'static str {
+    // The sink takes the record before it returns; nobody waits for an acknowledgement here.
+    let (ack, _, reason) = record::send(sink, source, message_id, event, at);
+    drop(ack);
+    reason
+}
+
 /// Says what time it is at arrival.
 pub type Now = Arc<dyn Fn() -> TimestampMs + Send + Sync>;
 

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod letters;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -8,6 +10,8 @@ use schemas::{Day, TimestampMs};
 
 use crate::logging::LogFormat;
 use crate::roles::Store;
+
+pub use letters::{DeadLettersCommand, LetterFilter, LetterPosition, LettersActArgs};
 
 /// Turns advertising and sales events into budget decisions.
 #[derive(Debug, Parser)]
@@ -59,6 +63,11 @@ pub enum Command {
     Check(OutputArgs),
     /// The effective settings, secrets masked.
     Config,
+    /// Look at what was refused, send it through the pipeline again, or settle it.
+    DeadLetters {
+        #[command(subcommand)]
+        command: DeadLettersCommand,
+    },
     /// Questions the rules' policy.
     Policy {
         #[command(subcommand)]
