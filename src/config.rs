@@ -314,15 +314,32 @@ impl Config {
                 "postgres.url holds a password: set it as postgres.password or postgres.password_file, which are masked"
             );
         }
-        for (key, rows) in
-            [("clickhouse", self.clickhouse.batch_rows_max), ("postgres", self.postgres.batch_rows_max)]
-        {
-            if rows == 0 {
-                bail!("{key}.batch_rows_max = 0: must be positive");
-            }
-        }
+        let (clickhouse, postgres) = (&self.clickhouse, &self.postgres);
+        bounded("clickhouse.batch_rows_max", clickhouse.batch_rows_max, 1..=BLOCK_ROWS_MAX)?;
+        bounded("clickhouse.batch_bytes_max", clickhouse.batch_bytes_max, 1..=BATCH_BYTES_MAX)?;
+        bounded("clickhouse.batch_wait_ms", clickhouse.batch_wait_ms, 1..=BATCH_WAIT_MS_MAX)?;
+        bounded("postgres.batch_rows_max", postgres.batch_rows_max, 1..=100_000)?;
+        bounded("postgres.batch_bytes_max", postgres.batch_bytes_max, 1..=BATCH_BYTES_MAX)?;
+        bounded("postgres.batch_wait_ms", postgres.batch_wait_ms, 1..=BATCH_WAIT_MS_MAX)?;
         Ok(())
     }
+}
+
+/// What one insert may hold to stay one block of ClickHouse.
+const BLOCK_ROWS_MAX: usize = 500_000;
+/// A batch is held in memory until its store has acknowledged it.
+const BATCH_BYTES_MAX: usize = 1 << 30;
+/// Beyond a minute nobody would call the figures live.
+const BATCH_WAIT_MS_MAX: u64 = 60_000;
+
+fn bounded<T>(key: &str, value: T, range: std::ops::RangeInclusive<T>) -> anyhow::Result<()>
+where
+    T: PartialOrd + std::fmt::Display,
+{
+    if !range.contains(&value) {
+        bail!("{key} = {value}: must be between {} and {}", range.start(), range.end());
+    }
+    Ok(())
 }
 
 fn secret_file(key: &str, secret: &mut Secret, file: Option<&Path>) -> anyhow::Result<()> {
@@ -373,6 +390,14 @@ mod tests {
         assert_eq!(config.postgres.password.reveal(), "hunter2");
         let shown = format!("{config:?}{}", config.to_toml().unwrap());
         assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn a_batch_without_bounds_is_refused() {
+        for setting in ["batch_rows_max = 0", "batch_rows_max = 500001", "batch_bytes_max = 0", "batch_wait_ms = 60001"] {
+            let error = format!("{:#}", from(&format!("[clickhouse]\n{setting}\n")).unwrap_err());
+            assert!(error.contains("clickhouse.batch_") && error.contains("must be between"), "{error}");
+        }
     }
 
     #[test]

@@ -116,6 +116,20 @@ pub enum KafkaError {
         /// What the coordinator said.
         reason: String,
     },
+    /// The group's note of what was on its way into a store cannot be understood, so it cannot be finished.
+    #[error(
+        "the pending range noted with the committed offset of `{topic}`-{partition} cannot be read ({reason}). Nothing was skipped. \
+         Run the version that wrote it until the group is idle, or set the group's offset anew \
+         (kafka-consumer-groups --reset-offsets)"
+    )]
+    Pending {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// State could not be restored in time.
     #[error("state of `{topic}`-{partition} was not restored: {reason}")]
     Restore {
@@ -187,6 +201,7 @@ impl KafkaError {
             | Self::PartitionCount { .. }
             | Self::Topic { .. }
             | Self::OffsetsLost { .. }
+            | Self::Pending { .. }
             | Self::Fenced { .. }
             | Self::Hung { .. } => false,
         }

@@ -34,7 +34,9 @@ pub use reader::{PartitionSpan, ReadRange, TopicReader, nothing_left};
 pub use record::{ConsumedRecord, Headers, Placement, Record, TopicPartition, UNREADABLE_HEADER_NAME};
 pub use settings::{Isolation, KafkaSettings, Sasl, SecurityProtocol, Tls};
 pub use shutdown::ShutdownToken;
-pub use sink_consumer::{Batch, PartitionBatch, SinkConfig, SinkConsumer, SinkEvent};
+pub use sink_consumer::{
+    Batch, OffsetRange, OwnedRecord, PartitionBatch, PendingBlock, SinkConfig, SinkConsumer, SinkEvent, reread,
+};
 pub use stage::{Outputs, ProcessingGuarantee, Stage, StageConfig, StageEvent, StageObserver, run_stage};
 pub use topics::{
     Admin, ClusterInfo, ConfigDifference, PartitionLag, PartitionOffsets, TopicReport, TopicSpec,

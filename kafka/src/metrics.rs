@@ -32,6 +32,8 @@ pub const PRODUCER_QUEUE: &str = "adpulse_kafka_producer_queue_records";
 pub const LAG: &str = "adpulse_kafka_consumer_lag_records";
 /// Producers dropped and built anew, by `group`.
 pub const REBUILDS_TOTAL: &str = "adpulse_kafka_producer_rebuilds_total";
+/// Partitions that a sink does not fetch because its store takes nothing, by `group`.
+pub const PAUSED: &str = "adpulse_kafka_paused_partitions";
 
 /// Transaction calls that did not return in time and have not returned since.
 pub const HUNG_CALLS: &str = "adpulse_kafka_hung_calls";
@@ -55,6 +57,7 @@ pub fn describe() {
     describe_gauge!(LAG, "Records readable but not yet processed");
     describe_gauge!(HUNG_CALLS, "Transaction calls that did not return in time");
     describe_counter!(KEPT_TOTAL, "Partitions given back to a worker that still had their state");
+    describe_gauge!(PAUSED, "Partitions that a sink does not fetch because its store takes nothing");
     describe_counter!(REBUILDS_TOTAL, "Producers built anew after an indefinite outcome");
 }
 
@@ -71,6 +74,11 @@ pub(crate) fn set_hung(calls: usize) {
 
 pub(crate) fn set_queue(producer: &str, records: i32) {
     gauge!(PRODUCER_QUEUE, "producer" => producer.to_owned()).set(f64::from(records));
+}
+
+pub(crate) fn set_paused(group: &str, partitions: usize) {
+    // Partitions are numbered by i32.
+    gauge!(PAUSED, "group" => group.to_owned()).set(f64::from(u32::try_from(partitions).unwrap_or(u32::MAX)));
 }
 
 pub(crate) fn count_consumed(group: &str, topic: &str, records: u64) {

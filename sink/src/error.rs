@@ -7,10 +7,12 @@ use schemas::Topic;
 pub enum SinkError {
     /// The store is away, busy or full. Nothing is wrong with the batch: keep it as it is and try again later, with
     /// increasing pauses. It may or may not have been stored already, and repeating it is safe.
-    #[error("{store}: could not {action}: {reason}")]
+    #[error("{store}: could not {action} ({class}): {reason}")]
     Transient {
         /// Which store.
         store: &'static str,
+        /// What kind of trouble it is, for metrics: `network`, `timeout`, `read_only`, `disk_full` and so on.
+        class: &'static str,
         /// What was attempted.
         action: &'static str,
         /// What the store or the network said.
@@ -58,6 +60,15 @@ impl SinkError {
             Self::Transient { .. } => "transient",
             Self::Fenced { .. } => "fenced",
             Self::Fatal { .. } => "fatal",
+        }
+    }
+
+    /// What kind of trouble it is, as a label: of a transient one its class, otherwise its kind.
+    #[must_use]
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Self::Transient { class, .. } => class,
+            other => other.kind(),
         }
     }
 

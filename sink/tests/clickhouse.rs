@@ -3,51 +3,15 @@
 
 mod support;
 
-use ::clickhouse::Client;
-use devstack::Engine;
 use schemas::record::{Alert, AlertState, CampaignDay, Doubt, Figures, QualityFlag, Severity};
 use schemas::{Day, Micros, Schemas, TimestampMs, Topic};
 use sink::SinkError;
 use sink::clickhouse::{self, ClickHouseSettings, ClickHouseSink};
+use support::clickhouse::Store;
 use support::{
     Log, ORIGIN, account, alert, campaign, campaign_key, dashboard_queries, day, spends_of_1178,
     stored_examples,
 };
-
-struct Store {
-    settings: ClickHouseSettings,
-    client: Client,
-}
-
-impl Store {
-    /// An empty database of its own, in which nothing is merged behind the test's back.
-    fn empty(database: &str) -> Self {
-        let url = support::engine(Engine::ClickHouse, |stack| stack.clickhouse().unwrap().url());
-        let settings = ClickHouseSettings::new(url.as_str(), database);
-        let client = Client::default().with_url(url).with_database(database);
-        Self { settings, client }
-    }
-
-    async fn migrated(database: &str) -> Self {
-        let store = Self::empty(database);
-        clickhouse::migrate(&store.settings).await.unwrap();
-        store
-    }
-
-    fn sink(&self, log: &Log) -> ClickHouseSink {
-        ClickHouseSink::new(&self.settings, &log.schemas)
-    }
-
-    async fn run(&self, sql: &str) {
-        self.client.query_raw(sql).execute().await.unwrap();
-    }
-
-    /// The only value that a query finds, as text.
-    async fn one(&self, sql: &str) -> String {
-        let sql = format!("SELECT ifNull(toString(({sql})), 'NULL')");
-        self.client.query_raw(&sql).fetch_one().await.unwrap_or_else(|error| panic!("{sql}: {error}"))
-    }
-}
 
 #[tokio::test]
 async fn a_batch_written_twice_counts_once() {

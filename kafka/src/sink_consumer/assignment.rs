@@ -3,13 +3,12 @@
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Instant;
 
-use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::consumer::Consumer as _;
 
 use super::worker::{End, Worker};
-use super::{Batch, Command, SinkEvent};
+use super::{Batch, Command, Otherwise, SinkEvent};
 use crate::error::KafkaError;
-use crate::group::{assign_at, committed, offset_list};
+use crate::group::{assign_at, committed};
 use crate::metrics;
 use crate::positions::Positions;
 use crate::record::TopicPartition;
@@ -19,11 +18,14 @@ use crate::topics::{inspector, watermarks};
 impl Worker {
     pub(super) fn obey(&mut self, command: Command) -> Result<(), End> {
         match command {
-            Command::Begin { starts, reply } => {
-                let _ = reply.send(self.begin(&starts));
+            Command::Begin { starts, otherwise, reply } => {
+                let _ = reply.send(self.begin(&starts, otherwise));
             }
-            Command::Commit { offsets, metadata, reply } => {
-                let _ = reply.send(self.commit(offsets, metadata.as_deref()));
+            Command::Commit { offsets, reply } => {
+                let _ = reply.send(self.commit(offsets));
+            }
+            Command::CommitWith { records, offsets, reply } => {
+                let _ = reply.send(self.commit_with(&records, offsets));
             }
             Command::Committed { reply } => {
                 let _ = reply.send(committed(&self.consumer, &self.partitions, self.config.request_timeout));
@@ -59,7 +61,7 @@ impl Worker {
         self.paused_by_queue = false;
     }
 
-    fn begin(&mut self, explicit: &[(TopicPartition, i64)]) -> Result<(), KafkaError> {
+    fn begin(&mut self, explicit: &[(TopicPartition, i64)], otherwise: Otherwise) -> Result<(), KafkaError> {
         let answer = committed(&self.consumer, &self.partitions, self.config.request_timeout)?;
         let client = inspector(&self.settings, Isolation::ReadCommitted)?;
         let asked: Vec<TopicPartition> = answer.iter().map(|entry| entry.partition.clone()).collect();
@@ -67,7 +69,8 @@ impl Worker {
         let mut starts = Vec::with_capacity(answer.len());
         for (entry, (low, _)) in answer.into_iter().zip(kept) {
             let given = explicit.iter().find(|(partition, _)| *partition == entry.partition);
-            let start = given.map(|(_, offset)| *offset).or(entry.offset).unwrap_or(low);
+            let committed = if otherwise == Otherwise::Committed { entry.offset } else { None };
+            let start = given.map(|(_, offset)| *offset).or(committed).unwrap_or(low);
             if start < low {
                 return Err(self.lost(&entry.partition, start, low));
             }
@@ -78,31 +81,11 @@ impl Worker {
         if self.paused_by_caller { self.apply_pause() } else { Ok(()) }
     }
 
-    fn commit(&self, offsets: Vec<(TopicPartition, i64)>, metadata: Option<&str>) -> Result<(), KafkaError> {
-        if offsets.is_empty() {
-            return Ok(());
-        }
-        let started = Instant::now();
-        let list = offset_list(offsets)?;
-        if let Some(metadata) = metadata {
-            list.elements().iter_mut().for_each(|element| element.set_metadata(metadata));
-        }
-        self.consumer.commit(&list, CommitMode::Sync).map_err(|error| match error.rdkafka_error_code() {
-            Some(
-                Code::IllegalGeneration
-                | Code::UnknownMemberId
-                | Code::RebalanceInProgress
-                | Code::FencedInstanceId,
-            ) => KafkaError::NotOwned { group: self.config.group.clone(), reason: error.to_string() },
-            _ => KafkaError::Client { operation: "committing offsets", source: error },
-        })?;
-        metrics::observe_seconds(metrics::COMMIT_SECONDS, &self.config.group, started.elapsed());
-        Ok(())
-    }
-
     pub(super) fn revoked(&mut self, lost: bool) -> Result<(), End> {
         let partitions = std::mem::take(&mut self.partitions);
         self.forget();
+        self.wires.revoking.send_replace(self.assignment);
+        metrics::set_paused(&self.config.group, 0);
         if lost {
             self.tell(SinkEvent::Lost { partitions });
         } else if !partitions.is_empty() {

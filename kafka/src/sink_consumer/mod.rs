@@ -1,21 +1,26 @@
 //! For sinks: a group consumer whose offsets the caller manages.
 //!
 //! Promises that records of a partition come in order from exactly the position the caller gave, that a rebalance waits (bounded) until the
-//! caller has finished its batch, and that memory is bounded by bytes whatever the store does. Commits nothing by itself, and refuses
-//! a commit for partitions that were given away. It runs its own thread; the handle is for async code.
+//! caller has finished its batch, and that memory is bounded by bytes whatever the store does. The group can remember what was on its
+//! way into the store ([`PendingBlock`]), and records can be produced in one transaction with offsets. Commits nothing by itself, and
+//! refuses a commit for partitions that were given away. It runs its own thread; the handle is for async code.
 
 mod batch;
+mod pending;
 mod worker;
 mod assignment;
+mod commit;
 
 pub use batch::{Batch, PartitionBatch};
+pub use commit::OwnedRecord;
+pub use pending::{OffsetRange, PendingBlock, reread};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc as sync;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::error::KafkaError;
 use crate::group::{CommittedOffset, join};
@@ -53,6 +58,11 @@ pub struct SinkConfig {
     pub offsets_are_dense: bool,
     /// On close give the partitions up at once instead of keeping them for a restart.
     pub leave_group_on_close: bool,
+    /// Identity of the producer behind [`SinkConsumer::commit_with`]: unique per process and stable over restarts. Without one
+    /// there are no transactions.
+    pub transactional_id: Option<String>,
+    /// The broker aborts a transaction that is open for longer.
+    pub transaction_timeout: Duration,
 }
 
 impl SinkConfig {
@@ -74,6 +84,8 @@ impl SinkConfig {
             request_timeout: Duration::from_secs(15),
             offsets_are_dense: false,
             leave_group_on_close: false,
+            transactional_id: None,
+            transaction_timeout: Duration::from_secs(20),
         }
     }
 }
@@ -102,14 +114,28 @@ pub enum SinkEvent {
     },
 }
 
+/// Where a partition is read from whose start the caller does not give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Otherwise {
+    /// At what the group has committed, or else at the oldest record.
+    Committed,
+    /// At the oldest record.
+    Oldest,
+}
+
 pub(super) enum Command {
     Begin {
         starts: Vec<(TopicPartition, i64)>,
+        otherwise: Otherwise,
         reply: oneshot::Sender<Result<(), KafkaError>>,
     },
     Commit {
+        offsets: Vec<(TopicPartition, i64, String)>,
+        reply: oneshot::Sender<Result<(), KafkaError>>,
+    },
+    CommitWith {
+        records: Vec<OwnedRecord>,
         offsets: Vec<(TopicPartition, i64)>,
-        metadata: Option<String>,
         reply: oneshot::Sender<Result<(), KafkaError>>,
     },
     Committed {
@@ -131,6 +157,8 @@ pub struct SinkConsumer {
     events: mpsc::UnboundedReceiver<Result<SinkEvent, KafkaError>>,
     /// Bytes of batches sent but not yet taken.
     queued: Arc<AtomicUsize>,
+    /// The last assignment that the group wants back or has taken.
+    revoked: watch::Receiver<u64>,
 }
 
 impl SinkConsumer {
@@ -150,17 +178,18 @@ impl SinkConsumer {
         let (commands, orders) = sync::channel();
         let (sender, events) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
+        let (revoking, revoked) = watch::channel(0);
         let worker = worker::Worker::new(
             settings.clone(),
             config.clone(),
             consumer,
-            worker::Wires { orders, events: sender, queued: Arc::clone(&queued) },
+            worker::Wires { orders, events: sender, queued: Arc::clone(&queued), revoking },
         );
         std::thread::Builder::new()
             .name(format!("kafka-{}", config.group))
             .spawn(move || worker.run())
             .map_err(|error| KafkaError::Settings { key: "threads".to_owned(), reason: error.to_string() })?;
-        Ok(Self { group: config.group.clone(), commands, events, queued })
+        Ok(Self { group: config.group.clone(), commands, events, queued, revoked })
     }
 
     /// The next event. Cancel safe.
@@ -182,10 +211,20 @@ impl SinkConsumer {
     /// # Errors
     /// [`KafkaError::OffsetsLost`] when a start lies before the oldest record kept.
     pub async fn begin(&self, starts: Vec<(TopicPartition, i64)>) -> Result<(), KafkaError> {
-        self.ask(|reply| Command::Begin { starts, reply }).await
+        self.ask(|reply| Command::Begin { starts, otherwise: Otherwise::Committed, reply }).await
     }
 
-    /// Commits next offsets to the group, with metadata (at most 4 KiB on a default broker), and waits for the coordinator.
+    /// The same for a store that keeps the positions itself: what it does not know it has nothing of, so partitions without
+    /// a start are read from their oldest record, whatever the group has committed.
+    ///
+    /// # Errors
+    /// As [`SinkConsumer::begin`].
+    pub async fn begin_at(&self, starts: Vec<(TopicPartition, i64)>) -> Result<(), KafkaError> {
+        self.ask(|reply| Command::Begin { starts, otherwise: Otherwise::Oldest, reply }).await
+    }
+
+    /// Commits next offsets to the group, each with the same metadata (at most 4 KiB on a default broker), and waits for the
+    /// coordinator.
     ///
     /// # Errors
     /// [`KafkaError::NotOwned`] when the partitions belong to another member by now, [`KafkaError::Client`] otherwise.
@@ -194,7 +233,39 @@ impl SinkConsumer {
         offsets: Vec<(TopicPartition, i64)>,
         metadata: Option<String>,
     ) -> Result<(), KafkaError> {
-        self.ask(|reply| Command::Commit { offsets, metadata, reply }).await
+        let metadata = metadata.unwrap_or_default();
+        let offsets = offsets.into_iter().map(|(at, offset)| (at, offset, metadata.clone())).collect();
+        self.ask(|reply| Command::Commit { offsets, reply }).await
+    }
+
+    /// Notes in the group, in one commit, that these blocks are about to be written. Once this returns, whoever is assigned
+    /// one of their partitions finds them in the metadata of [`SinkEvent::Assigned`].
+    ///
+    /// # Errors
+    /// As [`SinkConsumer::commit`].
+    pub async fn commit_pending(&self, blocks: &[PendingBlock]) -> Result<(), KafkaError> {
+        let offsets = blocks.iter().flat_map(PendingBlock::starts).collect();
+        self.ask(|reply| Command::Commit { offsets, reply }).await
+    }
+
+    /// Produces records and commits next offsets in one transaction: both, or neither.
+    ///
+    /// # Errors
+    /// [`KafkaError::NotOwned`] as [`SinkConsumer::commit`]; [`KafkaError::Transaction`] and [`KafkaError::Client`] when it is not
+    /// known whether it happened: join again, and what is committed then tells.
+    pub async fn commit_with(
+        &self,
+        records: Vec<OwnedRecord>,
+        offsets: Vec<(TopicPartition, i64)>,
+    ) -> Result<(), KafkaError> {
+        self.ask(|reply| Command::CommitWith { records, offsets, reply }).await
+    }
+
+    /// Waits until the group wants the partitions of this assignment back, or has taken them. Cancel safe. The event that
+    /// says so comes through [`SinkConsumer::next`] as well.
+    pub async fn revoked(&self, assignment: u64) {
+        // A thread that has ended holds no partitions either.
+        let _ = self.revoked.clone().wait_for(|revoked| *revoked >= assignment).await;
     }
 
     /// Reads the committed offsets and metadata of the assigned partitions.

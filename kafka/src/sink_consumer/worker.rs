@@ -17,6 +17,7 @@ use crate::positions::{Admission, Positions};
 use crate::reader::Transience as _;
 use crate::record::{ConsumedRecord, TopicPartition};
 use crate::settings::KafkaSettings;
+use crate::stage::link::Link;
 
 /// A command waits at most this long for the thread's attention.
 const ATTENTION: Duration = Duration::from_millis(10);
@@ -27,6 +28,7 @@ pub(super) struct Wires {
     pub(super) orders: Receiver<Command>,
     pub(super) events: UnboundedSender<Result<SinkEvent, KafkaError>>,
     pub(super) queued: Arc<AtomicUsize>,
+    pub(super) revoking: tokio::sync::watch::Sender<u64>,
 }
 
 pub(super) struct Worker {
@@ -44,6 +46,8 @@ pub(super) struct Worker {
     pub(super) paused_by_caller: bool,
     pub(super) paused_by_queue: bool,
     pub(super) consumed: Vec<(String, u64)>,
+    /// The producer of records that go with offsets; built when first needed, and anew after a failure.
+    pub(super) link: Option<Link>,
 }
 
 /// Why the thread ends.
@@ -79,6 +83,7 @@ impl Worker {
             paused_by_caller: false,
             paused_by_queue: false,
             consumed: Vec::new(),
+            link: None,
         }
     }
 
@@ -238,7 +243,9 @@ impl Worker {
         if list.count() == 0 {
             return Ok(());
         }
-        if self.paused_by_caller || self.paused_by_queue {
+        let paused = self.paused_by_caller || self.paused_by_queue;
+        metrics::set_paused(&self.config.group, if paused { list.count() } else { 0 });
+        if paused {
             self.consumer.pause(&list).map_err(KafkaError::client("pausing"))
         } else {
             self.consumer.resume(&list).map_err(KafkaError::client("resuming"))

@@ -48,6 +48,7 @@ pub(crate) fn decode<'a>(
             Err(Problem::Undecodable(error)) if error.is_transient() => {
                 return Err(SinkError::Transient {
                     store,
+                    class: "schema_registry",
                     action: "decode a batch",
                     reason: error.to_string(),
                 });

@@ -10,19 +10,20 @@ use crate::SinkError;
 pub(super) enum Class {
     /// A value that cannot be stored: find the row.
     Data,
-    /// The server is away, busy, full or read-only.
-    Transient,
+    /// The server is away, busy, full or read-only: what kind of trouble, for metrics.
+    Transient(&'static str),
     /// Trying again does not help.
     Fatal,
 }
 
 pub(super) fn class(error: &Error) -> Class {
     match error {
-        Error::Network(_) | Error::TimedOut => Class::Transient,
+        Error::Network(_) => Class::Transient("network"),
+        Error::TimedOut => Class::Transient("timeout"),
         Error::BadResponse(said) => match code(said) {
             Some(code) => class_of(code),
             // Not ClickHouse but something before it, or a server that went away while it answered.
-            None => Class::Transient,
+            None => Class::Transient("network"),
         },
         _ => Class::Fatal,
     }
@@ -30,17 +31,26 @@ pub(super) fn class(error: &Error) -> Class {
 
 /// Numbers of ClickHouse's `ErrorCodes`.
 fn class_of(code: u32) -> Class {
-    match code {
+    let trouble = match code {
         // Texts, dates, sizes and numbers that do not fit a column; nulls; violated constraints.
-        6 | 26 | 27 | 38 | 41 | 69 | 117 | 131 | 321 | 349 | 407 | 469 => Class::Data,
-        // Files and disk: cannot write, open or allocate; no space.
-        74..=76 | 173 | 243 => Class::Transient,
-        // Too slow, quotas, too many queries, sockets, network, memory, too many parts, cannot schedule.
-        159 | 160 | 201..=203 | 209 | 210 | 241 | 252 | 394 | 425 | 439 => Class::Transient,
-        // Read-only, Keeper, aborted, quorum, unknown outcome, object storage, shutting down.
-        164 | 225 | 236 | 242 | 285 | 286 | 319 | 499 | 734 | 999 => Class::Transient,
-        _ => Class::Fatal,
-    }
+        6 | 26 | 27 | 38 | 41 | 69 | 117 | 131 | 321 | 349 | 407 | 469 => return Class::Data,
+        // A body that did not arrive whole: cut short, or its blocks damaged on the way.
+        32 | 33 | 40 | 246 | 271 => "transfer",
+        // Cannot write, open or read a file; no space.
+        74..=76 | 243 => "disk",
+        173 | 241 => "memory",
+        252 => "too_many_parts",
+        // The user, or the table: a replica without its Keeper, a disk remounted.
+        164 | 242 => "read_only",
+        159 | 160 | 209 => "timeout",
+        // Quotas, too many queries, cannot schedule a thread, cancelled.
+        201..=203 | 394 | 439 => "overloaded",
+        210 | 425 => "network",
+        // Keeper, quorum, unknown outcome, object storage, shutting down.
+        225 | 236 | 285 | 286 | 319 | 499 | 734 | 999 => "unavailable",
+        _ => return Class::Fatal,
+    };
+    Class::Transient(trouble)
 }
 
 /// The number in `Code: 252. DB::Exception: …`.
@@ -52,7 +62,7 @@ fn code(said: &str) -> Option<u32> {
 pub(super) fn failed(action: &'static str, error: &Error) -> SinkError {
     let reason = words(error);
     match class(error) {
-        Class::Transient => SinkError::Transient { store: STORE, action, reason },
+        Class::Transient(class) => SinkError::Transient { store: STORE, class, action, reason },
         Class::Data | Class::Fatal => {
             SinkError::Fatal { store: STORE, action, reason: with_advice(error, reason) }
         }
@@ -60,9 +70,9 @@ pub(super) fn failed(action: &'static str, error: &Error) -> SinkError {
 }
 
 fn with_advice(error: &Error, reason: String) -> String {
-    // Unknown column, table or database.
+    // Columns that are missing, of another number or not known; an unknown table or database.
     match error {
-        Error::BadResponse(said) if matches!(code(said), Some(16 | 60 | 81)) => {
+        Error::BadResponse(said) if matches!(code(said), Some(8 | 10 | 16 | 20 | 47 | 60 | 81)) => {
             format!("{reason}; run `adpulse migrate`")
         }
         _ => reason,
@@ -96,16 +106,25 @@ mod tests {
     }
 
     #[test]
-    fn a_full_or_busy_server_is_transient() {
-        for code in [252, 241, 242, 243, 159, 164, 999] {
-            assert_eq!(
-                class_of_answer(&format!("Code: {code}. DB::Exception: …")),
-                Class::Transient,
-                "{code}"
-            );
+    fn a_full_busy_or_distant_server_is_transient_and_says_what_kind_of_trouble_it_has() {
+        let troubles = [
+            (252, "too_many_parts"),
+            (241, "memory"),
+            (242, "read_only"),
+            (164, "read_only"),
+            (243, "disk"),
+            (159, "timeout"),
+            (202, "overloaded"),
+            (210, "network"),
+            (999, "unavailable"),
+            (33, "transfer"),
+        ];
+        for (code, trouble) in troubles {
+            let class = class_of_answer(&format!("Code: {code}. DB::Exception: …"));
+            assert_eq!(class, Class::Transient(trouble), "{code}");
         }
-        assert_eq!(class_of_answer("502 Bad Gateway"), Class::Transient);
-        assert_eq!(class(&Error::TimedOut), Class::Transient);
+        assert_eq!(class_of_answer("502 Bad Gateway"), Class::Transient("network"));
+        assert_eq!(class(&Error::TimedOut), Class::Transient("timeout"));
     }
 
     #[test]

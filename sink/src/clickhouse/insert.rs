@@ -7,7 +7,8 @@ use ::clickhouse::error::{Error, Result};
 use ::clickhouse::{Row, RowWrite};
 
 use super::failure::{Class, class, failed, words};
-use super::token::token;
+use super::stored::Stored;
+use super::token::{Ranges, token};
 use super::{ClickHouseSink, STORE};
 use crate::batch::At;
 use crate::{Rejected, SinkError, SinkRecord, metrics};
@@ -35,16 +36,25 @@ const SETTINGS: [(&str, &str); 7] = [
 /// A table and how its rows are made from facts.
 pub(super) struct Table<T, R: Row> {
     pub(super) name: &'static str,
-    /// Anything that differs between two months, or nothing where the table is not cut by month.
+    /// The month as the server names it (202610), or 0 where the table is not cut by month.
     pub(super) month: fn(&T) -> i64,
     pub(super) row: for<'r> fn(&'r At<T>) -> R::Value<'r>,
 }
 
-/// Inserts the facts, which must be in the same order each time. Returns how many rows were acknowledged; rows that the
+/// The batch that rows come from, and whether some of its rows may be in the store already.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'b> {
+    pub(super) batch: &'b [SinkRecord<'b>],
+    pub(super) ranges: &'b Ranges,
+    /// Ask the store first, and write only what is missing.
+    pub(super) again: bool,
+}
+
+/// Inserts the facts, which must be in the same order each time. Returns how many rows are in the table now; rows that the
 /// server refuses are added to `refused`.
 pub(super) async fn insert<T, R>(
     sink: &ClickHouseSink,
-    batch: &[SinkRecord<'_>],
+    source: Source<'_>,
     table: &Table<T, R>,
     facts: &[At<T>],
     refused: &mut Vec<Rejected>,
@@ -53,13 +63,20 @@ where
     R: Row + RowWrite,
 {
     let facts: Vec<&At<T>> = facts.iter().collect();
-    let mut rows = 0;
+    let stored = match source.again {
+        true => Stored::ask(sink, table.name, &facts).await?,
+        false => Stored::default(),
+    };
+    let (mut rows, mut found) = (0, 0);
     for part in parts(&facts, table.month) {
         let mut ranges = vec![&part[..]];
         while let Some(range) = ranges.pop() {
-            let error = match send(sink, batch, table, range).await {
+            let missing: Vec<&At<T>> =
+                range.iter().copied().filter(|fact| !stored.has(fact, table.month)).collect();
+            let error = match send(sink, source, table, range, &missing).await {
                 Ok(()) => {
                     rows += range.len() as u64;
+                    found += (range.len() - missing.len()) as u64;
                     continue;
                 }
                 Err(error) if class(&error) == Class::Data => error,
@@ -71,13 +88,14 @@ where
                     return Err(failed(ACTION, &error));
                 }
             };
-            match range {
-                [row] => refused.push(Rejected {
+            match (range, &missing[..]) {
+                (_, [row]) => refused.push(Rejected {
                     index: row.index,
                     code: "refused_by_clickhouse",
                     sentence: format!("the table {} does not take it: {}", table.name, words(&error)),
                 }),
                 _ => {
+                    metrics::bisection(STORE, table.name);
                     let (left, right) = range.split_at(range.len() / 2);
                     ranges.extend([right, left]);
                 }
@@ -87,7 +105,8 @@ where
             }
         }
     }
-    metrics::rows(STORE, table.name, usize::try_from(rows).unwrap_or(usize::MAX));
+    metrics::rows(STORE, table.name, usize::try_from(rows - found).unwrap_or(usize::MAX));
+    metrics::found(STORE, table.name, found);
     Ok(rows)
 }
 
@@ -118,28 +137,32 @@ fn parts<'f, T>(facts: &[&'f At<T>], month: fn(&T) -> i64) -> Vec<Vec<&'f At<T>>
 
 async fn send<T, R>(
     sink: &ClickHouseSink,
-    batch: &[SinkRecord<'_>],
+    source: Source<'_>,
     table: &Table<T, R>,
     facts: &[&At<T>],
+    missing: &[&At<T>],
 ) -> Result<()>
 where
     R: Row + RowWrite,
 {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    // The name is that of all the rows, also where some are there already: if a late attempt at all of them still arrives,
+    // the server knows them by it.
+    let token = token(table.name, source.batch, source.ranges, facts.iter().map(|fact| fact.index));
     // Beginning an insert asks for the table's columns the first time, which the crate does without a limit.
     let begun = tokio::time::timeout(sink.answer_timeout, sink.client.insert::<R>(table.name));
     let mut insert = begun
         .await
         .map_err(|_| Error::TimedOut)??
         .with_timeouts(Some(sink.send_timeout), Some(sink.answer_timeout))
-        .with_setting(
-            "insert_deduplication_token",
-            token(table.name, batch, facts.iter().map(|fact| fact.index)),
-        );
+        .with_setting("insert_deduplication_token", token);
     for (name, value) in SETTINGS {
         insert = insert.with_setting(name, value);
     }
     fail::fail_point!("clickhouse.before_insert");
-    for fact in facts {
+    for fact in missing {
         insert.write(&(table.row)(fact)).await?;
     }
     insert.end().await?;

@@ -1,8 +1,9 @@
 //! ClickHouse: the history for analytics.
 //!
 //! [`ClickHouseSink`] turns a batch into one insert for each table. An insert is one block with a token made from its
-//! records, so the same batch repeated after a lost answer is dropped by the server; where the server has forgotten the
-//! token, or the batch was cut differently, the tables keep the newest version of each row and the views show it once.
+//! records, so the same batch repeated after a lost answer is dropped by the server. Because the server forgets tokens,
+//! whoever repeats a batch asks which of its rows are there, by the positions that every table keeps, and writes the rest
+//! under the same token. Beneath both the tables keep the newest version of each row and the views show it once.
 //! The batch stays with the caller until the server has acknowledged it.
 
 mod failure;
@@ -10,8 +11,10 @@ mod insert;
 mod migrate;
 mod rows;
 mod settings;
+mod stored;
 mod tables;
 mod token;
+mod window;
 mod write;
 
 use std::future::Future;
@@ -85,7 +88,25 @@ impl ClickHouseSink {
     /// # Errors
     /// See [`SinkError`]. Parts of the batch may have been stored; writing it again is safe and completes it.
     pub async fn write(&mut self, batch: &[SinkRecord<'_>]) -> Result<Written, SinkError> {
-        write::write(self, batch).await
+        write::write(self, batch, false).await
+    }
+
+    /// Makes a batch durable that was attempted before, by this process or by another: asks the store which of its rows
+    /// are there, and writes the others.
+    ///
+    /// # Errors
+    /// As [`ClickHouseSink::write`].
+    pub async fn complete(&mut self, batch: &[SinkRecord<'_>]) -> Result<Written, SinkError> {
+        write::write(self, batch, true).await
+    }
+
+    /// Whether the tables can keep what this sink promises: each replaces older versions of a row, and remembers the
+    /// tokens of enough blocks.
+    ///
+    /// # Errors
+    /// [`SinkError::Fatal`] that names the table and what to do; as [`ClickHouseSink::ping`] otherwise.
+    pub async fn verify(&self) -> Result<(), SinkError> {
+        window::verify(&self.client, self.answer_timeout).await
     }
 }
 
@@ -124,6 +145,7 @@ async fn within<T>(
         Ok(answer) => answer.map_err(|error| failure::failed(action, &error)),
         Err(_) => Err(SinkError::Transient {
             store: STORE,
+            class: "timeout",
             action,
             reason: format!("no answer within {} s", limit.as_secs_f32()),
         }),

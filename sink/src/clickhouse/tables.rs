@@ -371,7 +371,8 @@ fn version(offset: i64) -> u64 {
 }
 
 /// The month of a day, counted in months.
+/// As the server names its partitions by month: 202610.
 fn month_of(day: Day) -> i64 {
     let (year, month, _) = day.ymd();
-    i64::from(year) * 12 + i64::from(month)
+    i64::from(year) * 100 + i64::from(month)
 }

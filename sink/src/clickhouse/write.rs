@@ -1,11 +1,12 @@
 //! One batch: decode, keep the newest of each key, insert table by table. Rows that the server refuses are left out and
-//! the batch is gone through again, because an older record of the same key then counts; what landed before is dropped
-//! by its token or merged away.
+//! the batch is gone through again, because an older record of the same key then counts; what landed before is found by
+//! its positions.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::insert::insert;
+use super::insert::{Source, insert};
+use super::token::Ranges;
 use super::{ClickHouseSink, STORE, TOPICS, tables};
 use crate::batch::{At, Facts, Selection, by_alert, by_recommendation, decode, keep_newest};
 use crate::{Rejected, SinkError, SinkRecord, Written, metrics};
@@ -13,15 +14,23 @@ use crate::{Rejected, SinkError, SinkRecord, Written, metrics};
 /// Rounds that find further refused rows, before the batch is taken for a defect of the schema.
 const ROUNDS_MAX: usize = 8;
 
-pub(super) async fn write(sink: &mut ClickHouseSink, batch: &[SinkRecord<'_>]) -> Result<Written, SinkError> {
+/// `again`: some of the rows may be stored already.
+pub(super) async fn write(
+    sink: &mut ClickHouseSink,
+    batch: &[SinkRecord<'_>],
+    again: bool,
+) -> Result<Written, SinkError> {
     let started = Instant::now();
+    let ranges = Ranges::of(batch);
     let mut written = Written::default();
     let mut left_out = BTreeSet::new();
-    for _ in 0..ROUNDS_MAX {
+    for round in 0..ROUNDS_MAX {
         let selection = Selection { topics: &TOPICS, left_out: &left_out };
         let (facts, undecodable) = decode(STORE, &mut sink.decoder, batch, &selection)?;
         let mut refused = Vec::new();
-        let landed = insert_all(sink, batch, facts, &mut refused).await?;
+        // What landed in the rounds before is there.
+        let source = Source { batch, ranges: &ranges, again: again || round > 0 };
+        let landed = insert_all(sink, source, facts, &mut refused).await?;
         if refused.is_empty() {
             written.rows = landed.rows;
             written.superseded = landed.superseded;
@@ -58,12 +67,12 @@ struct Landed {
 
 async fn insert_all(
     sink: &ClickHouseSink,
-    batch: &[SinkRecord<'_>],
+    source: Source<'_>,
     mut facts: Facts<'_>,
     refused: &mut Vec<Rejected>,
 ) -> Result<Landed, SinkError> {
-    let mut rows = insert_revisions(sink, batch, &facts, refused).await?;
-    rows += insert_hours(sink, batch, &facts, refused).await?;
+    let mut rows = insert_revisions(sink, source, &facts, refused).await?;
+    rows += insert_hours(sink, source, &facts, refused).await?;
     let (mut scores, skipped) = history_of_scores(std::mem::take(&mut facts.scores));
     let superseded = keep_newest(&mut facts.campaigns, |a, b| a.key.cmp(&b.key))
         + keep_newest(&mut facts.days, |a, b| a.key.cmp(&b.key))
@@ -82,21 +91,21 @@ async fn insert_all(
     // Each dead letter is a row of its own; this only puts them in order.
     facts.dead_letters.sort_unstable_by_key(|letter| (letter.partition, letter.offset));
 
-    rows += insert(sink, batch, &tables::campaigns(), &facts.campaigns, refused).await?;
-    rows += insert(sink, batch, &tables::days(), &facts.days, refused).await?;
-    rows += insert(sink, batch, &tables::scores(), &scores, refused).await?;
-    rows += insert(sink, batch, &tables::leads(), &facts.leads, refused).await?;
-    rows += insert(sink, batch, &tables::accounts(), &facts.accounts, refused).await?;
-    rows += insert(sink, batch, &tables::recommendations(), &facts.recommendations, refused).await?;
-    rows += insert(sink, batch, &tables::alerts(), &facts.alerts, refused).await?;
-    rows += insert(sink, batch, &tables::dead_letters(), &facts.dead_letters, refused).await?;
+    rows += insert(sink, source, &tables::campaigns(), &facts.campaigns, refused).await?;
+    rows += insert(sink, source, &tables::days(), &facts.days, refused).await?;
+    rows += insert(sink, source, &tables::scores(), &scores, refused).await?;
+    rows += insert(sink, source, &tables::leads(), &facts.leads, refused).await?;
+    rows += insert(sink, source, &tables::accounts(), &facts.accounts, refused).await?;
+    rows += insert(sink, source, &tables::recommendations(), &facts.recommendations, refused).await?;
+    rows += insert(sink, source, &tables::alerts(), &facts.alerts, refused).await?;
+    rows += insert(sink, source, &tables::dead_letters(), &facts.dead_letters, refused).await?;
     Ok(Landed { rows, superseded, skipped })
 }
 
 /// Every revision of a day's figures that the batch brings, before the days themselves are thinned out.
 async fn insert_revisions(
     sink: &ClickHouseSink,
-    batch: &[SinkRecord<'_>],
+    source: Source<'_>,
     facts: &Facts<'_>,
     refused: &mut Vec<Rejected>,
 ) -> Result<u64, SinkError> {
@@ -118,14 +127,14 @@ async fn insert_revisions(
             b.revision,
         ))
     });
-    insert(sink, batch, &tables::revisions(), &revisions, refused).await
+    insert(sink, source, &tables::revisions(), &revisions, refused).await
 }
 
 /// Every hour of an account that the batch brings, before the accounts themselves are thinned out: an account's record
 /// carries its newest hours only.
 async fn insert_hours(
     sink: &ClickHouseSink,
-    batch: &[SinkRecord<'_>],
+    source: Source<'_>,
     facts: &Facts<'_>,
     refused: &mut Vec<Rejected>,
 ) -> Result<u64, SinkError> {
@@ -139,7 +148,7 @@ async fn insert_hours(
     keep_newest(&mut hours, |(a, hour), (b, other)| {
         (a.platform, a.account_id, hour.hour_start).cmp(&(b.platform, b.account_id, other.hour_start))
     });
-    insert(sink, batch, &tables::hours(), &hours, refused).await
+    insert(sink, source, &tables::hours(), &hours, refused).await
 }
 
 /// Scores without their tombstones: a campaign that is gone keeps its history.

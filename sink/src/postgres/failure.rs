@@ -13,8 +13,8 @@ pub(super) enum Class {
     Data,
     /// Lost a race against another transaction: the same again at once.
     LostRace,
-    /// The server is away, busy, full or read-only.
-    Transient,
+    /// The server is away, busy, full or read-only: what kind of trouble, for metrics.
+    Transient(&'static str),
     /// Trying again does not help.
     Fatal,
 }
@@ -26,7 +26,7 @@ pub(super) fn class(error: &tokio_postgres::Error) -> Class {
         return if error.to_string().contains("serializing parameter") {
             Class::Fatal
         } else {
-            Class::Transient
+            Class::Transient("network")
         };
     };
     if matches!(*state, SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED) {
@@ -36,9 +36,17 @@ pub(super) fn class(error: &tokio_postgres::Error) -> Class {
     match state.code().get(..2) {
         // Data exception, violated constraint, and a row or key too large for a page.
         Some("22" | "23" | "54") => Class::Data,
-        // Connection, in doubt or rolled back, read-only or idle for too long, resources, prerequisites such as a lock,
-        // shutdown or cancel, system.
-        Some("08" | "25" | "40" | "53" | "55" | "57" | "58") => Class::Transient,
+        Some("08") => Class::Transient("network"),
+        // A standby, or a transaction that lay idle for too long.
+        Some("25") => Class::Transient("read_only"),
+        // In doubt, or rolled back.
+        Some("40") => Class::Transient("in_doubt"),
+        Some("53") => Class::Transient("overloaded"),
+        // A prerequisite such as a lock.
+        Some("55") => Class::Transient("locked"),
+        // Shutting down, starting up, cancelled.
+        Some("57") => Class::Transient("unavailable"),
+        Some("58") => Class::Transient("disk"),
         _ => Class::Fatal,
     }
 }
@@ -46,7 +54,8 @@ pub(super) fn class(error: &tokio_postgres::Error) -> Class {
 pub(super) fn failed(action: &'static str, error: &tokio_postgres::Error) -> SinkError {
     let reason = words(error);
     match class(error) {
-        Class::Transient | Class::LostRace => SinkError::Transient { store: STORE, action, reason },
+        Class::Transient(class) => SinkError::Transient { store: STORE, class, action, reason },
+        Class::LostRace => SinkError::Transient { store: STORE, class: "lost_race", action, reason },
         Class::Data | Class::Fatal => {
             SinkError::Fatal { store: STORE, action, reason: with_advice(error, reason) }
         }
@@ -66,6 +75,7 @@ pub(super) fn unavailable(action: &'static str, error: PoolError) -> SinkError {
         PoolError::Backend(error) => failed(action, &error),
         PoolError::Timeout(_) => SinkError::Transient {
             store: STORE,
+            class: "timeout",
             action,
             reason: "no connection within the time allowed".to_owned(),
         },

@@ -7,7 +7,7 @@ use super::rows::Rows;
 use super::stage::Open;
 use super::{STORE, tables};
 use crate::batch::At;
-use crate::{Rejected, SinkError};
+use crate::{Rejected, SinkError, metrics};
 use tables::Statement;
 use tokio_postgres::types::ToSql;
 
@@ -74,6 +74,7 @@ async fn isolate<R>(
                 sentence: format!("the table {} does not take it: {}", statement.table, words(&error)),
             }),
             _ => {
+                metrics::bisection(STORE, statement.table);
                 let (left, right) = range.split_at(range.len() / 2);
                 ranges.extend([right, left]);
             }

@@ -3,7 +3,7 @@
 //! [`PostgresSink`] belongs to one member of a consumer group. It learns the stored positions when partitions are
 //! assigned, skips what lies before them, and moves them only from the value it has seen: if another member has moved
 //! one, the batch is [`SinkError::Fenced`] and leaves no trace. Each row carries the offset it came from, and an older
-//! one never overwrites a newer.
+//! one never overwrites a newer. When the answer to a commit is lost, the stored positions tell whether it happened.
 
 mod connect;
 mod failure;
@@ -17,7 +17,9 @@ mod stage;
 mod tables;
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemas::{Decoder, Schemas, Topic};
 
@@ -52,7 +54,15 @@ pub struct PostgresSink {
     group: String,
     /// The stored positions as last seen; none before they were asked for, or when a commit is in doubt.
     positions: Option<Positions>,
+    /// A commit was sent and its answer did not come. Until the next one is settled, a position that has moved may have been
+    /// moved by this very member.
+    in_doubt: bool,
+    attempt_timeout: Duration,
 }
+
+/// For one attempt at a batch, the commit included, when nothing else is said. The server's own limits end a slow statement
+/// long before; this one is for a server that does not answer at all.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(90);
 
 impl PostgresSink {
     /// A sink on a pool of its own.
@@ -73,7 +83,20 @@ impl PostgresSink {
     /// A sink on a pool that may be shared. `group` names the consumer group whose offsets it keeps.
     #[must_use]
     pub fn new(pool: Pool, group: impl Into<String>, schemas: &Arc<Schemas>) -> Self {
-        Self { pool, decoder: schemas.decoder(), group: group.into(), positions: None }
+        Self {
+            pool,
+            decoder: schemas.decoder(),
+            group: group.into(),
+            positions: None,
+            in_doubt: false,
+            attempt_timeout: ATTEMPT_TIMEOUT,
+        }
+    }
+
+    /// The same with another limit for one attempt at a batch.
+    #[must_use]
+    pub fn with_attempt_timeout(self, attempt_timeout: Duration) -> Self {
+        Self { attempt_timeout, ..self }
     }
 
     /// Whether the server answers.
@@ -90,7 +113,9 @@ impl PostgresSink {
     /// # Errors
     /// As [`PostgresSink::ping`].
     pub async fn positions(&mut self) -> Result<Positions, SinkError> {
-        let found = offsets::read_positions(&self.pool, &self.group).await?;
+        const ACTION: &str = "read the stored positions";
+        let read = offsets::read_positions(&self.pool, &self.group);
+        let found = within(self.attempt_timeout, ACTION, read).await?;
         self.positions = Some(found.clone());
         Ok(found)
     }
@@ -111,6 +136,18 @@ impl PostgresSink {
     pub async fn write(&mut self, batch: &[SinkRecord<'_>]) -> Result<Written, SinkError> {
         self.stage(batch).await?.commit().await
     }
+}
+
+/// A server that is frozen, or a network that swallows packets, answers nothing: neither yes nor no.
+async fn within<T>(
+    limit: Duration,
+    action: &'static str,
+    answer: impl Future<Output = Result<T, SinkError>>,
+) -> Result<T, SinkError> {
+    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
+        let reason = format!("no answer within {} s", limit.as_secs_f32());
+        Err(SinkError::Transient { store: STORE, class: "timeout", action, reason })
+    })
 }
 
 /// Whether the server answers.

@@ -4,21 +4,25 @@
 //! has written anything. A value that the server refuses undoes the attempt; the rows it came from are found
 //! (`isolate`), left out, and the batch is attempted again.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
+use rand::RngExt as _;
 
 use super::failure::{Class, class, failed, unavailable};
 use super::isolate::{refused_rows, run};
 use super::offsets::{Advance, Refusal, advance, plan};
 use super::rows::{Rows, rows};
-use super::{Positions, PostgresSink, STORE, TOPICS, tables};
+use super::{Positions, PostgresSink, STORE, TOPICS, tables, within};
 use crate::batch::{Selection, decode};
 use crate::{Rejected, SinkError, SinkRecord, Written, metrics};
 
 const WRITING: &str = "write a batch";
+const COMMITTING: &str = "commit a batch";
 /// Attempts that lose a race against another transaction, before the caller is told.
-const RACES_MAX: usize = 5;
+const RACES_MAX: u32 = 5;
+/// Before the first repetition; doubled for each further one, and spread over its half.
+const RACE_PAUSE: Duration = Duration::from_millis(10);
 /// Attempts that find further refused rows, before the batch is taken for a defect of the schema.
 const ISOLATIONS_MAX: usize = 8;
 
@@ -26,6 +30,8 @@ const ISOLATIONS_MAX: usize = 8;
 pub struct Staged<'s> {
     transaction: Option<Open>,
     positions: &'s mut Option<Positions>,
+    in_doubt: &'s mut bool,
+    limit: Duration,
     advances: Vec<Advance>,
     written: Written,
     /// Rows by table, which count once they are durable.
@@ -51,7 +57,9 @@ impl Staged<'_> {
             let Some(mut positions) = self.positions.take() else {
                 return Err(unknown_positions());
             };
-            transaction.commit().await?;
+            *self.in_doubt = true;
+            within(self.limit, COMMITTING, transaction.commit()).await?;
+            *self.in_doubt = false;
             for advance in &self.advances {
                 positions.insert((advance.topic, advance.partition), advance.next);
             }
@@ -90,7 +98,7 @@ impl Open {
 
     async fn commit(mut self) -> Result<(), SinkError> {
         fail::fail_point!("postgres.before_commit");
-        self.client().batch_execute("COMMIT").await.map_err(|error| failed("commit a batch", &error))?;
+        self.client().batch_execute("COMMIT").await.map_err(|error| failed(COMMITTING, &error))?;
         fail::fail_point!("postgres.after_commit");
         drop(self.0.take());
         Ok(())
@@ -120,6 +128,30 @@ enum Attempt {
     LostRace(SinkError),
 }
 
+impl PostgresSink {
+    fn staged(
+        &mut self,
+        transaction: Option<Open>,
+        advances: Vec<Advance>,
+        written: Written,
+        rows: Vec<(&'static str, usize)>,
+        started: Instant,
+    ) -> Staged<'_> {
+        let (positions, in_doubt) = (&mut self.positions, &mut self.in_doubt);
+        Staged { transaction, positions, in_doubt, limit: self.attempt_timeout, advances, written, rows, started }
+    }
+
+    /// A commit whose answer was lost may still have been under way when the positions were read. Then it was this member
+    /// that moved them, and reading them once more tells.
+    fn in_doubt_or(&mut self, error: SinkError) -> SinkError {
+        if !self.in_doubt || !matches!(error, SinkError::Fenced { .. }) {
+            return error;
+        }
+        self.positions = None;
+        SinkError::Transient { store: STORE, class: "in_doubt", action: WRITING, reason: error.to_string() }
+    }
+}
+
 pub(super) async fn stage<'s>(
     sink: &'s mut PostgresSink,
     batch: &[SinkRecord<'_>],
@@ -132,8 +164,8 @@ pub(super) async fn stage<'s>(
     let (advances, mut left_out) = plan(batch, known);
     let mut written = Written { skipped: left_out.len() as u64, ..Written::default() };
     if advances.is_empty() {
-        let positions = &mut sink.positions;
-        return Ok(Staged { transaction: None, positions, advances, written, rows: Vec::new(), started });
+        sink.in_doubt = false;
+        return Ok(sink.staged(None, advances, written, Vec::new(), started));
     }
     let mut races = 0;
     for _ in 0..ISOLATIONS_MAX {
@@ -141,14 +173,17 @@ pub(super) async fn stage<'s>(
         let (facts, undecodable) = decode(STORE, &mut sink.decoder, batch, &selection)?;
         let (rows, superseded) = rows(facts);
         let attempt = loop {
-            match attempt(&sink.pool, &sink.group, &advances, &rows).await? {
-                Attempt::LostRace(_) if races < RACES_MAX => {
+            let attempt = attempt(&sink.pool, &sink.group, &advances, &rows);
+            match within(sink.attempt_timeout, WRITING, attempt).await {
+                Ok(Attempt::LostRace(_)) if races < RACES_MAX => {
                     races += 1;
                     ::metrics::counter!(metrics::RETRIES_TOTAL, "sink" => STORE, "class" => "lost_race")
                         .increment(1);
+                    tokio::time::sleep(race_pause(races)).await;
                 }
-                Attempt::LostRace(error) => return Err(error),
-                settled => break settled,
+                Ok(Attempt::LostRace(error)) => return Err(error),
+                Ok(settled) => break settled,
+                Err(error) => return Err(sink.in_doubt_or(error)),
             }
         };
         match attempt {
@@ -160,9 +195,7 @@ pub(super) async fn stage<'s>(
                 written.rejected.sort_by_key(|rejected| rejected.index);
                 let set_aside = written.skipped + written.superseded + written.rejected.len() as u64;
                 written.stored = batch.len() as u64 - set_aside;
-                let transaction = Some(transaction);
-                let positions = &mut sink.positions;
-                return Ok(Staged { transaction, positions, advances, written, rows, started });
+                return Ok(sink.staged(Some(transaction), advances, written, rows, started));
             }
             Attempt::Refused(refused) => {
                 left_out.extend(refused.iter().map(|rejected| rejected.index));
@@ -179,6 +212,10 @@ pub(super) async fn stage<'s>(
             written.rejected.len()
         ),
     })
+}
+
+fn race_pause(races: u32) -> Duration {
+    (RACE_PAUSE * 2_u32.pow(races)).mul_f64(rand::rng().random_range(0.5..=1.0))
 }
 
 async fn attempt(
@@ -212,7 +249,7 @@ async fn attempt(
             }
         }
         Class::LostRace => Ok(Attempt::LostRace(failed(WRITING, &error))),
-        Class::Transient | Class::Fatal => Err(failed(WRITING, &error)),
+        Class::Transient(_) | Class::Fatal => Err(failed(WRITING, &error)),
     }
 }
 

@@ -1,6 +1,10 @@
 //! What the tests of both stores share: real engines, started once for each test program, and a log to write records to.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub(crate) mod clickhouse;
+pub(crate) mod cut;
+pub(crate) mod faults;
+
 use std::sync::mpsc;
 use std::sync::{Arc, OnceLock};
 

@@ -1,0 +1,105 @@
+//! The Postgres sink: rows and offsets in one transaction of the store, which also says where to read from.
+//!
+//! The offset that the group has committed says how far the dead letters are kept: they go out with it, in one transaction, before the
+//! store commits. If the store then does not, the batch comes again, and its letters are known to be there.
+
+use kafka::{CommittedOffset, SinkEvent, TopicPartition};
+use sink::SinkError;
+use sink::postgres::PostgresSink;
+
+use super::backoff::Backoff;
+use super::session::{Next, Offsets, Session, all};
+use super::{End, group_name};
+use crate::config::ms;
+use crate::connect;
+
+pub async fn run(session: &mut Session<'_>) -> Result<(), End> {
+    let config = &session.context.config;
+    let pool = ::sink::postgres::pool(&connect::postgres(&config.postgres))?;
+    let group = group_name(config, session.store.stage());
+    // A batch is a few statements, each of which the server ends at its own limit.
+    let limit = ms(config.postgres.statement_timeout_ms) * 3;
+    let mut writer = PostgresSink::new(pool, group, &session.context.schemas).with_attempt_timeout(limit);
+    let mut kept = Offsets::new();
+    while let Some(event) = session.next().await? {
+        let next = match event {
+            SinkEvent::Assigned { committed, .. } => {
+                kept = kept_until(committed);
+                start(session, &mut writer).await?
+            }
+            SinkEvent::Batch(batch) => store(session, &mut writer, &batch, &mut kept).await?,
+            SinkEvent::Revoked { .. } | SinkEvent::Lost { .. } => Next::Done,
+        };
+        if next == Next::Stop {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn kept_until(committed: Vec<CommittedOffset>) -> Offsets {
+    committed.into_iter().filter_map(|entry| Some((entry.partition, entry.offset?))).collect()
+}
+
+/// Begins where the store says; what it does not know is read from the oldest record.
+async fn start(session: &mut Session<'_>, writer: &mut PostgresSink) -> Result<Next, End> {
+    let mut backoff = Backoff::new();
+    let positions = loop {
+        match writer.positions().await {
+            Ok(positions) => break positions,
+            Err(error) if error.is_transient() => match session.patience(&error, &mut backoff).await {
+                Next::Done => {}
+                other => return Ok(other),
+            },
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let topics = &session.context.topics;
+    let starts = positions
+        .into_iter()
+        .map(|((topic, partition), offset)| (TopicPartition::new(topics.name(topic), partition), offset));
+    session.consumer.begin_at(starts.collect()).await?;
+    session.ready();
+    Ok(Next::Done)
+}
+
+/// Makes a batch durable, however long the store takes.
+async fn store(
+    session: &mut Session<'_>,
+    writer: &mut PostgresSink,
+    batch: &kafka::Batch,
+    kept: &mut Offsets,
+) -> Result<Next, End> {
+    let (consumed, records) = session.records(all(batch));
+    let mut backoff = Backoff::new();
+    loop {
+        let result: Result<(), SinkError> = match writer.stage(&records).await {
+            Err(error) => Err(error),
+            Ok(staged) => {
+                let is_new = |record: &kafka::ConsumedRecord<'_>| {
+                    let at = TopicPartition::new(record.topic, record.partition);
+                    kept.get(&at).is_none_or(|until| record.offset >= *until)
+                };
+                session.letters.add(&consumed, &staged.written().rejected, is_new).map_err(End::Failed)?;
+                if !session.letters.is_empty() {
+                    match session.settle(batch.next_offsets()).await? {
+                        Next::Done => kept.extend(batch.next_offsets()),
+                        // Dropping what is staged undoes it.
+                        other => return Ok(other),
+                    }
+                }
+                staged.commit().await.map(drop)
+            }
+        };
+        match result {
+            Ok(()) => break,
+            Err(error) if error.is_transient() => match session.patience(&error, &mut backoff).await {
+                Next::Done => {}
+                other => return Ok(other),
+            },
+            Err(error) => return Err(error.into()),
+        }
+    }
+    session.ready();
+    session.settle(batch.next_offsets()).await
+}
