@@ -394,7 +394,9 @@ mod tests {
 
     #[test]
     fn a_batch_without_bounds_is_refused() {
-        for setting in ["batch_rows_max = 0", "batch_rows_max = 500001", "batch_bytes_max = 0", "batch_wait_ms = 60001"] {
+        for setting in
+            ["batch_rows_max = 0", "batch_rows_max = 500001", "batch_bytes_max = 0", "batch_wait_ms = 60001"]
+        {
             let error = format!("{:#}", from(&format!("[clickhouse]\n{setting}\n")).unwrap_err());
             assert!(error.contains("clickhouse.batch_") && error.contains("must be between"), "{error}");
         }

@@ -35,7 +35,8 @@ pub use record::{ConsumedRecord, Headers, Placement, Record, TopicPartition, UNR
 pub use settings::{Isolation, KafkaSettings, Sasl, SecurityProtocol, Tls};
 pub use shutdown::ShutdownToken;
 pub use sink_consumer::{
-    Batch, OffsetRange, OwnedRecord, PartitionBatch, PendingBlock, SinkConfig, SinkConsumer, SinkEvent, reread,
+    Batch, OffsetRange, OwnedRecord, PartitionBatch, PendingBlock, SinkConfig, SinkConsumer, SinkEvent,
+    reread,
 };
 pub use stage::{Outputs, ProcessingGuarantee, Stage, StageConfig, StageEvent, StageObserver, run_stage};
 pub use topics::{

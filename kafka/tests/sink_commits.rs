@@ -8,8 +8,8 @@ mod support;
 use std::time::{Duration, Instant};
 
 use kafka::{
-    Batch, CommittedOffset, Isolation, KafkaError, OwnedRecord, PendingBlock, SinkConfig, SinkConsumer, SinkEvent,
-    TopicPartition, reread,
+    Batch, CommittedOffset, Isolation, KafkaError, OwnedRecord, PendingBlock, SinkConfig, SinkConsumer,
+    SinkEvent, TopicPartition, reread,
 };
 use support::{Pipeline, settings, unique};
 
@@ -51,8 +51,9 @@ async fn batch(sink: &mut SinkConsumer) -> Batch {
 fn seen(batch: &Batch) -> Seen {
     let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
     let records = batch.partitions().flat_map(|part| part.records());
-    let mut seen: Seen =
-        records.map(|record| (record.partition, record.offset, owned(record.key), owned(record.value))).collect();
+    let mut seen: Seen = records
+        .map(|record| (record.partition, record.offset, owned(record.key), owned(record.value)))
+        .collect();
     seen.sort();
     seen
 }
@@ -64,7 +65,8 @@ fn whoever_takes_the_partitions_over_finds_the_pending_block_and_rebuilds_exactl
     pipeline.fill(&settings, 0, 900);
     run(async {
         let mut first =
-            SinkConsumer::start(&settings, &SinkConfig { max_batch_records: 500, ..config(&pipeline) }).unwrap();
+            SinkConsumer::start(&settings, &SinkConfig { max_batch_records: 500, ..config(&pipeline) })
+                .unwrap();
         assigned(&mut first).await;
         first.begin(Vec::new()).await.unwrap();
         let taken = batch(&mut first).await;
@@ -75,7 +77,8 @@ fn whoever_takes_the_partitions_over_finds_the_pending_block_and_rebuilds_exactl
         // More has arrived, and the batches of the successor are cut otherwise.
         pipeline.fill(&settings, 900, 1_200);
         let mut second =
-            SinkConsumer::start(&settings, &SinkConfig { max_batch_records: 7, ..config(&pipeline) }).unwrap();
+            SinkConsumer::start(&settings, &SinkConfig { max_batch_records: 7, ..config(&pipeline) })
+                .unwrap();
         let mut found: Vec<PendingBlock> = assigned(&mut second)
             .await
             .iter()
@@ -84,7 +87,8 @@ fn whoever_takes_the_partitions_over_finds_the_pending_block_and_rebuilds_exactl
         found.dedup();
         assert_eq!(found, blocks);
         let (settings, group) = (settings.clone(), pipeline.group.clone());
-        let again = tokio::task::spawn_blocking(move || reread(&settings, &group, &found[0])).await.unwrap().unwrap();
+        let again =
+            tokio::task::spawn_blocking(move || reread(&settings, &group, &found[0])).await.unwrap().unwrap();
         assert_eq!(seen(&again), seen(&taken));
 
         // Where nothing is on its way any more, nothing is found.
@@ -119,7 +123,9 @@ fn records_and_offsets_go_together_and_a_member_without_its_partitions_writes_ne
         key: None,
         value: text.as_bytes().to_vec(),
     };
-    let visible = || pipeline.copied(&settings, Isolation::ReadCommitted).values().flatten().copied().collect::<Vec<_>>();
+    let visible = || {
+        pipeline.copied(&settings, Isolation::ReadCommitted).values().flatten().copied().collect::<Vec<_>>()
+    };
     run(async {
         let mut first = SinkConsumer::start(&settings, &config(&pipeline)).unwrap();
         assigned(&mut first).await;
@@ -191,7 +197,9 @@ fn a_store_that_takes_nothing_for_longer_than_the_poll_interval_costs_bounded_me
         assert!(gone.is_err(), "the partitions were taken after {:?}", down.elapsed());
         // All that was waiting is handed over at once: it fits into the queue.
         let mut waiting = 0;
-        while let Ok(Ok(SinkEvent::Batch(batch))) = tokio::time::timeout(Duration::from_millis(5), sink.next()).await {
+        while let Ok(Ok(SinkEvent::Batch(batch))) =
+            tokio::time::timeout(Duration::from_millis(5), sink.next()).await
+        {
             waiting += batch.bytes();
             assert!(waiting <= 4_000 + 3 * 100 * 64, "{waiting} bytes were waiting");
             if waiting > 3_000 {

@@ -149,7 +149,8 @@ async fn records_that_compaction_has_dropped_meanwhile_do_not_bring_the_others_i
     let records = log.records();
     ClickHouseSink::new(&settings, &log.schemas).write(&records).await.unwrap();
     store.forget_tokens().await;
-    let kept: Vec<_> = records.iter().enumerate().filter(|(n, _)| n % 3 > 0).map(|(_, record)| *record).collect();
+    let kept: Vec<_> =
+        records.iter().enumerate().filter(|(n, _)| n % 3 > 0).map(|(_, record)| *record).collect();
     ClickHouseSink::new(&settings, &log.schemas).complete(&kept).await.unwrap();
     assert_ninety_once(&store).await;
 }

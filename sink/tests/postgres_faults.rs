@@ -45,7 +45,14 @@ async fn behind_cuts(url: &str, log: &Log) -> (PostgresSink, Cuts) {
 
 async fn one(pool: &Pool, sql: &str) -> String {
     let sql = format!("SELECT q::text FROM ({sql}) AS t(q)");
-    pool.get().await.unwrap().query_one(&sql, &[]).await.unwrap().get::<_, Option<String>>(0).unwrap_or_default()
+    pool.get()
+        .await
+        .unwrap()
+        .query_one(&sql, &[])
+        .await
+        .unwrap()
+        .get::<_, Option<String>>(0)
+        .unwrap_or_default()
 }
 
 async fn becomes(pool: &Pool, sql: &str, expected: &str) {
@@ -171,7 +178,10 @@ async fn a_deadlock_with_another_client_costs_a_repetition_and_no_row() {
 
     let other = direct.get().await.unwrap();
     // The sink notices first, so it is the one to give way.
-    other.batch_execute("SET deadlock_timeout = '30s'; BEGIN; UPDATE campaigns SET name = 'x' WHERE campaign_id = '1'")
+    other
+        .batch_execute(
+            "SET deadlock_timeout = '30s'; BEGIN; UPDATE campaigns SET name = 'x' WHERE campaign_id = '1'",
+        )
         .await
         .unwrap();
     let competing = async {

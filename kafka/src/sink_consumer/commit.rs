@@ -37,7 +37,9 @@ impl Worker {
         let mut list = TopicPartitionList::with_capacity(offsets.len());
         for (at, offset, metadata) in offsets {
             let mut element = list.add_partition(&at.topic, at.partition);
-            element.set_offset(rdkafka::Offset::Offset(offset)).map_err(KafkaError::client("listing offsets"))?;
+            element
+                .set_offset(rdkafka::Offset::Offset(offset))
+                .map_err(KafkaError::client("listing offsets"))?;
             if !metadata.is_empty() {
                 element.set_metadata(metadata);
             }
@@ -51,7 +53,8 @@ impl Worker {
             ) => self.not_owned(error.to_string()),
             Some(Code::OffsetMetadataTooLarge) => KafkaError::Settings {
                 key: "offset.metadata.max.bytes".to_owned(),
-                reason: "the brokers take less metadata with an offset than the 1 KiB that is needed".to_owned(),
+                reason: "the brokers take less metadata with an offset than the 1 KiB that is needed"
+                    .to_owned(),
             },
             _ => KafkaError::Client { operation: "committing offsets", source: error },
         })?;
@@ -106,7 +109,8 @@ impl Worker {
             error_of(id, failure)
         };
         // Without a place in the group the offsets are not ours to move.
-        let metadata = self.consumer.group_metadata().ok_or_else(|| self.not_owned("not a member".to_owned()))?;
+        let metadata =
+            self.consumer.group_metadata().ok_or_else(|| self.not_owned("not a member".to_owned()))?;
         link.begin(timeout).map_err(failed)?;
         let mut outputs = Outputs::new(link.producer(), timeout, counts);
         for record in records {
@@ -118,7 +122,7 @@ impl Worker {
         }
         let deadline = Instant::now() + timeout;
         let list = offset_list(offsets)?;
-        link.send_offsets(&list, &metadata, deadline)
+        link.send_offsets(list, metadata, deadline)
             .and_then(|()| link.drain(deadline))
             .and_then(|()| link.commit(deadline))
             .map_err(failed)

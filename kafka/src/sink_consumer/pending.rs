@@ -136,8 +136,11 @@ impl PendingBlock {
 fn range(word: &str) -> Option<OffsetRange> {
     let (partition, offsets) = word.split_once(':')?;
     let (first, last) = offsets.split_once('-')?;
-    let range =
-        OffsetRange { partition: partition.parse().ok()?, first: first.parse().ok()?, last: last.parse().ok()? };
+    let range = OffsetRange {
+        partition: partition.parse().ok()?,
+        first: first.parse().ok()?,
+        last: last.parse().ok()?,
+    };
     (range.partition >= 0 && range.first >= 0 && range.first <= range.last).then_some(range)
 }
 
@@ -148,7 +151,8 @@ fn range(word: &str) -> Option<OffsetRange> {
 /// [`KafkaError::OffsetsLost`] when the topic does not reach from the first to the last record any more, and what the
 /// reader reports.
 pub fn reread(settings: &KafkaSettings, group: &str, block: &PendingBlock) -> Result<Batch, KafkaError> {
-    let of = |pick: fn(&OffsetRange) -> i64| block.ranges.iter().map(move |range| (range.partition, pick(range)));
+    let of =
+        |pick: fn(&OffsetRange) -> i64| block.ranges.iter().map(move |range| (range.partition, pick(range)));
     let range = ReadRange {
         topic: block.topic.to_string(),
         partitions: Some(block.ranges.iter().map(|range| range.partition).collect()),
@@ -195,7 +199,8 @@ mod tests {
 
     #[test]
     fn a_block_reads_back_from_the_metadata_of_each_of_its_partitions() {
-        let blocks = PendingBlock::of(&batch(&[("b", 3, 7), ("a", 1, 5), ("b", 0, 2), ("a", 1, 9), ("b", 3, 8)]));
+        let blocks =
+            PendingBlock::of(&batch(&[("b", 3, 7), ("a", 1, 5), ("b", 0, 2), ("a", 1, 9), ("b", 3, 8)]));
         let texts: Vec<String> = blocks.iter().map(PendingBlock::metadata).collect();
         assert_eq!(texts, ["adpulse-pending/1 1:5-9", "adpulse-pending/1 0:2-2 3:7-8"]);
         for block in &blocks {

@@ -49,7 +49,8 @@ impl Stored {
         }
         let answer = query.fetch_all::<Position>();
         let found = within(sink.answer_timeout, "ask for stored positions", answer).await?;
-        let mut found: Vec<_> = found.into_iter().map(|row| (row._partition, row._offset, row.month)).collect();
+        let mut found: Vec<_> =
+            found.into_iter().map(|row| (row._partition, row._offset, row.month)).collect();
         found.sort_unstable();
         Ok(Self(found))
     }

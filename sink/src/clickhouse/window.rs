@@ -103,8 +103,10 @@ mod tests {
     #[test]
     fn a_table_says_how_many_blocks_it_remembers_or_the_server_does() {
         let row = |name: &str, value: &str| SettingRow { name: name.to_owned(), value: value.to_owned() };
-        let defaults =
-            [row("non_replicated_deduplication_window", "0"), row("replicated_deduplication_window", "10000")];
+        let defaults = [
+            row("non_replicated_deduplication_window", "0"),
+            row("replicated_deduplication_window", "10000"),
+        ];
         let window = ", non_replicated_deduplication_window = 10000";
         assert_eq!(judge(&table("ReplacingMergeTree", window), &defaults), Ok(()));
         assert_eq!(judge(&table("ReplicatedReplacingMergeTree", ""), &defaults), Ok(()));

@@ -138,7 +138,16 @@ impl PostgresSink {
         started: Instant,
     ) -> Staged<'_> {
         let (positions, in_doubt) = (&mut self.positions, &mut self.in_doubt);
-        Staged { transaction, positions, in_doubt, limit: self.attempt_timeout, advances, written, rows, started }
+        Staged {
+            transaction,
+            positions,
+            in_doubt,
+            limit: self.attempt_timeout,
+            advances,
+            written,
+            rows,
+            started,
+        }
     }
 
     /// A commit whose answer was lost may still have been under way when the positions were read. Then it was this member

@@ -101,9 +101,10 @@ async fn handle(State(faults): State<Faults>, request: Request) -> Response {
 async fn forward(sent: Sent) -> Response {
     let (status, body) = tokio::task::spawn_blocking(move || {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let request = sent.headers.into_iter().fold(agent.post(&sent.target), |request, (name, value)| {
-            request.header(name, value)
-        });
+        let request = sent
+            .headers
+            .into_iter()
+            .fold(agent.post(&sent.target), |request, (name, value)| request.header(name, value));
         let mut answered = request.send(&sent.body[..]).unwrap();
         let body = answered.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap();
         (answered.status().as_u16(), body)

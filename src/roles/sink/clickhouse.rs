@@ -72,7 +72,8 @@ async fn start(
         let same = pending.iter().take_while(|(other, _)| *other == block).count();
         // The block may hold partitions that others have; what becomes of those is theirs to say.
         let ours: Vec<_> = pending.drain(..same).map(|(_, partition)| partition).collect();
-        let (settings, group) = (session.context.kafka.clone(), group_name(&session.context.config, session.store.stage()));
+        let (settings, group) =
+            (session.context.kafka.clone(), group_name(&session.context.config, session.store.stage()));
         let wanted = block.clone();
         let batch = tokio::task::spawn_blocking(move || reread(&settings, &group, &wanted))
             .await

@@ -98,7 +98,8 @@ impl Letters {
             }
         }
         for code in self.codes.drain(..) {
-            ::metrics::counter!(metrics::DEAD_LETTERS_TOTAL, "stage" => self.stage, "reason" => code).increment(1);
+            ::metrics::counter!(metrics::DEAD_LETTERS_TOTAL, "stage" => self.stage, "reason" => code)
+                .increment(1);
         }
         Ok(())
     }

@@ -98,7 +98,8 @@ impl<'a> Session<'a> {
         let stage = self.store.stage();
         tracing::warn!(sink = stage, %error, pause_ms = pause.as_millis(), "store not available");
         self.context.health.set(stage, Err(error.to_string()));
-        ::metrics::counter!(::sink::RETRIES_TOTAL, "sink" => self.store.name(), "class" => error.class()).increment(1);
+        ::metrics::counter!(::sink::RETRIES_TOTAL, "sink" => self.store.name(), "class" => error.class())
+            .increment(1);
         tokio::select! {
             () = wait(self.context, pause) => {}
             () = self.consumer.revoked(self.assignment) => {
