@@ -32,7 +32,8 @@ async fn main() {
     let mut sink = ClickHouseSink::connect(&settings, &schemas).await.unwrap();
     for pass in 0..2 {
         let log = records(&schemas, rows, pass);
-        let mut meter = Meter::new(["clickhouse, first", "clickhouse, restated"][pass]);
+        let server = stack.clickhouse().unwrap().process().pid().unwrap();
+        let mut meter = Meter::new(["clickhouse, first", "clickhouse, restated"][pass], server);
         for part in log.chunks(batch) {
             meter.rows += sink.write(&borrow(part)).await.unwrap().rows;
         }
@@ -42,22 +43,23 @@ async fn main() {
     let url = Secret::new(stack.postgres().unwrap().url());
     let pool = postgres::pool(&PostgresSettings::new(url, Tls::Disable)).unwrap();
     postgres::migrate(&pool).await.unwrap();
+    let server = stack.postgres().unwrap().process().pid().unwrap();
     let mut sink = PostgresSink::new(pool.clone(), "throughput", &schemas);
     for pass in 0..2 {
         let log = records(&schemas, rows, pass);
-        let mut meter = Meter::new(["postgres, first", "postgres, restated"][pass]);
+        let mut meter = Meter::new(["postgres, first", "postgres, restated"][pass], server);
         for part in log.chunks(batch) {
             meter.rows += sink.write(&borrow(part)).await.unwrap().rows;
         }
         meter.report();
     }
-    raw_postgres(&pool, rows, batch).await;
+    raw_postgres(&pool, server, rows, batch).await;
     stack.stop().await.unwrap();
 }
 
 /// The same rows by a client that has nothing else to do: figures are in memory, not in Avro; nothing is checked, sorted or
 /// guarded by a version; no offsets. Rows go as one array for each column, the fastest way for a client to upsert.
-async fn raw_postgres(pool: &Pool, rows: usize, batch: usize) {
+async fn raw_postgres(pool: &Pool, server: u32, rows: usize, batch: usize) {
     let client = pool.get().await.unwrap();
     client.batch_execute("CREATE TABLE raw (LIKE campaign_days INCLUDING ALL)").await.unwrap();
     let upsert = include_str!("../src/postgres/sql/upsert_campaign_days.sql");
@@ -74,7 +76,7 @@ async fn raw_postgres(pool: &Pool, rows: usize, batch: usize) {
                 (key, campaign_id, day, number(row) * 10_000 + number(pass))
             })
             .collect();
-        let mut meter = Meter::new(name);
+        let mut meter = Meter::new(name, server);
         for (from, part) in figures.chunks_mut(batch).enumerate() {
             part.sort_unstable();
             let all = part.len();
@@ -207,31 +209,49 @@ struct Meter {
     name: &'static str,
     rows: u64,
     started: Instant,
+    server: u32,
     cpu: Duration,
+    server_cpu: Duration,
 }
 
 impl Meter {
-    fn new(name: &'static str) -> Self {
-        Self { name, rows: 0, started: Instant::now(), cpu: cpu() }
+    fn new(name: &'static str, server: u32) -> Self {
+        let (cpu, server_cpu) = (cpu(std::process::id()), cpu_of_family(server));
+        Self { name, rows: 0, started: Instant::now(), server, cpu, server_cpu }
     }
 
     fn report(&self) {
-        let (wall, cpu) = (self.started.elapsed().as_secs_f64(), (cpu() - self.cpu).as_secs_f64());
         let rows = u32::try_from(self.rows).map(f64::from).unwrap();
+        let own = (cpu(std::process::id()) - self.cpu).as_secs_f64();
+        let server = (cpu_of_family(self.server) - self.server_cpu).as_secs_f64();
         println!(
-            "{{\"what\": \"{}\", \"rows\": {}, \"rows_per_second\": {:.0}, \"rows_per_own_cpu_second\": {:.0}}}",
+            "{{\"what\": \"{}\", \"rows\": {}, \"rows_per_second\": {:.0}, \"rows_per_own_cpu_second\": {:.0}, \
+             \"rows_per_cpu_second_with_the_server\": {:.0}}}",
             self.name,
             self.rows,
-            rows / wall,
-            rows / cpu
+            rows / self.started.elapsed().as_secs_f64(),
+            rows / own,
+            rows / (own + server)
         );
     }
 }
 
-/// CPU time of this process, all threads, engines not included; the kernel counts in hundredths of a second.
-fn cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    Duration::from_millis(ticks * 10)
+/// CPU time of a process, all threads; the kernel counts in hundredths of a second.
+fn cpu(pid: u32) -> Duration {
+    fields(pid).map_or(Duration::ZERO, |fields| Duration::from_millis((fields[11] + fields[12]) * 10))
+}
+
+/// CPU time of a server and of the processes that it has started and that still run, such as the session of a client.
+fn cpu_of_family(parent: u32) -> Duration {
+    let pids = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let children = pids.filter(|pid: &u32| fields(*pid).is_some_and(|fields| fields[1] == u64::from(parent)));
+    cpu(parent) + children.map(cpu).sum::<Duration>()
+}
+
+/// What `/proc/PID/stat` says after the name; letters and negative numbers as 0.
+fn fields(pid: u32) -> Option<Vec<u64>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(stat.rsplit_once(')')?.1.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect())
 }
