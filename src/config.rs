@@ -315,12 +315,12 @@ impl Config {
             );
         }
         let (clickhouse, postgres) = (&self.clickhouse, &self.postgres);
-        bounded("clickhouse.batch_rows_max", clickhouse.batch_rows_max, 1..=BLOCK_ROWS_MAX)?;
-        bounded("clickhouse.batch_bytes_max", clickhouse.batch_bytes_max, 1..=BATCH_BYTES_MAX)?;
-        bounded("clickhouse.batch_wait_ms", clickhouse.batch_wait_ms, 1..=BATCH_WAIT_MS_MAX)?;
-        bounded("postgres.batch_rows_max", postgres.batch_rows_max, 1..=100_000)?;
-        bounded("postgres.batch_bytes_max", postgres.batch_bytes_max, 1..=BATCH_BYTES_MAX)?;
-        bounded("postgres.batch_wait_ms", postgres.batch_wait_ms, 1..=BATCH_WAIT_MS_MAX)?;
+        bounded("clickhouse.batch_rows_max", clickhouse.batch_rows_max, &(1..=BLOCK_ROWS_MAX))?;
+        bounded("clickhouse.batch_bytes_max", clickhouse.batch_bytes_max, &(1..=BATCH_BYTES_MAX))?;
+        bounded("clickhouse.batch_wait_ms", clickhouse.batch_wait_ms, &(1..=BATCH_WAIT_MS_MAX))?;
+        bounded("postgres.batch_rows_max", postgres.batch_rows_max, &(1..=100_000))?;
+        bounded("postgres.batch_bytes_max", postgres.batch_bytes_max, &(1..=BATCH_BYTES_MAX))?;
+        bounded("postgres.batch_wait_ms", postgres.batch_wait_ms, &(1..=BATCH_WAIT_MS_MAX))?;
         Ok(())
     }
 }
@@ -332,9 +332,9 @@ const BATCH_BYTES_MAX: usize = 1 << 30;
 /// Beyond a minute nobody would call the figures live.
 const BATCH_WAIT_MS_MAX: u64 = 60_000;
 
-fn bounded<T>(key: &str, value: T, range: std::ops::RangeInclusive<T>) -> anyhow::Result<()>
+fn bounded<T>(key: &str, value: T, range: &std::ops::RangeInclusive<T>) -> anyhow::Result<()>
 where
-    T: PartialOrd + std::fmt::Display,
+    T: Copy + PartialOrd + std::fmt::Display,
 {
     if !range.contains(&value) {
         bail!("{key} = {value}: must be between {} and {}", range.start(), range.end());
