@@ -15,7 +15,8 @@ use serde_avro_fast::de::read::SliceRead;
 use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
 use serde_avro_fast::ser::{SerializerConfig, SerializerState};
 
-use crate::{CodecError, RegistryClient, RegistryError, Topic};
+use crate::record::Event;
+use crate::{CodecError, RegistryClient, RegistryError, Topic, event_datum};
 
 const MAGIC: u8 = 0;
 const HEADER_BYTES: usize = 5;
@@ -155,24 +156,44 @@ impl Decoder {
     /// # Errors
     /// Every error but [`CodecError::Registry`] is a property of the bytes and stays the same when tried again.
     pub fn decode<'a, T: Deserialize<'a>>(&mut self, bytes: Option<&'a [u8]>) -> Result<T, CodecError> {
+        let (schema, datum) = self.unframed(bytes)?;
+        decoded(schema, datum)
+    }
+
+    /// The same for the values of `events`, several times faster when this build's schema wrote them.
+    ///
+    /// # Errors
+    /// As [`Self::decode`].
+    pub fn decode_event<'a>(&mut self, bytes: Option<&'a [u8]>) -> Result<Event<'a>, CodecError> {
+        let (schema, datum) = self.unframed(bytes)?;
+        let by_hand = Arc::ptr_eq(schema, compiled_events()).then(|| event_datum::read(datum)).flatten();
+        by_hand.map_or_else(|| decoded(schema, datum), Ok)
+    }
+
+    /// The schema that a value was written with, and the value.
+    fn unframed<'a>(&mut self, bytes: Option<&'a [u8]>) -> Result<(&Arc<Schema>, &'a [u8]), CodecError> {
         let bytes = bytes.ok_or(CodecError::NoValue)?;
         let Some((&[MAGIC, a, b, c, d], datum)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
             return Err(CodecError::NotFramed);
         };
         let id = u32::from_be_bytes([a, b, c, d]);
-        let schema = match &mut self.last {
-            Some((last, schema)) if *last == id => schema,
-            last => &last.insert((id, self.schemas.by_id(id)?)).1,
-        };
-        let malformed = |reason| CodecError::Malformed { record: std::any::type_name::<T>(), reason };
-        let mut config = DeserializerConfig::new(schema);
-        config.max_seq_size = LIST_ITEMS_MAX;
-        let mut state = DeserializerState::with_config(SliceRead::new(datum), config);
-        let value = T::deserialize(state.deserializer()).map_err(|e| malformed(e.to_string()))?;
-        match state.into_reader().read(&mut [0]) {
-            Ok(0) => Ok(value),
-            _ => Err(malformed("bytes are left over after the value".to_owned())),
+        if self.last.as_ref().is_none_or(|(last, _)| *last != id) {
+            self.last = Some((id, self.schemas.by_id(id)?));
         }
+        let (_, schema) = self.last.as_ref().expect("it was put there");
+        Ok((schema, datum))
+    }
+}
+
+fn decoded<'a, T: Deserialize<'a>>(schema: &Schema, datum: &'a [u8]) -> Result<T, CodecError> {
+    let malformed = |reason| CodecError::Malformed { record: std::any::type_name::<T>(), reason };
+    let mut config = DeserializerConfig::new(schema);
+    config.max_seq_size = LIST_ITEMS_MAX;
+    let mut state = DeserializerState::with_config(SliceRead::new(datum), config);
+    let value = T::deserialize(state.deserializer()).map_err(|e| malformed(e.to_string()))?;
+    match state.into_reader().read(&mut [0]) {
+        Ok(0) => Ok(value),
+        _ => Err(malformed("bytes are left over after the value".to_owned())),
     }
 }
 
@@ -186,6 +207,12 @@ fn compiled(topic: Topic) -> &'static Arc<Schema> {
             .collect()
     });
     &parsed[&topic]
+}
+
+/// That of `events`, without a look-up for each record.
+fn compiled_events() -> &'static Arc<Schema> {
+    static EVENTS: OnceLock<&'static Arc<Schema>> = OnceLock::new();
+    EVENTS.get_or_init(|| compiled(Topic::Events))
 }
 
 /// Schemas of earlier releases that have changed since: without a registry, what they wrote is still read.

@@ -9,6 +9,8 @@
 mod codec;
 #[cfg(feature = "codec")]
 mod error;
+#[cfg(feature = "codec")]
+mod event_datum;
 pub mod examples;
 mod key;
 pub mod record;

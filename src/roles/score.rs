@@ -105,7 +105,7 @@ impl Stage for Score {
     }
 
     fn process(&mut self, record: ConsumedRecord<'_>, out: &mut Outputs<'_>) -> Result<(), StageError> {
-        let (refused, observed_at) = match self.decoder.decode::<Event<'_>>(record.value) {
+        let (refused, observed_at) = match self.decoder.decode_event(record.value) {
             Ok(event) => match record.key.map(std::str::from_utf8).transpose() {
                 Ok(key) => {
                     let state = self.partitions.get_mut(&record.partition).ok_or_else(|| {

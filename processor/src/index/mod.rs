@@ -103,13 +103,16 @@ pub(crate) fn hash(key: &[u8]) -> u32 {
         (product as u64) ^ ((product >> 64) as u64)
     };
     let mut state = key.len() as u64 ^ 0x2545_f491_4f6c_dd1d;
-    let mut chunks = key.chunks_exact(8);
-    for chunk in &mut chunks {
-        state = fold(state ^ u64::from_le_bytes(chunk.try_into().expect("chunks have 8 bytes")));
+    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    let (chunks, rest) = key.as_chunks();
+    for chunk in chunks {
+        state = fold(state ^ word(chunk));
     }
-    let mut rest = [0; 8];
-    rest[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
-    state = fold(fold(state ^ u64::from_le_bytes(rest)));
+    // The last bytes, of a long key with some that were taken already.
+    let last = key
+        .last_chunk()
+        .map_or_else(|| rest.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)), word);
+    state = fold(fold(state ^ last));
     (state ^ (state >> 32)) as u32
 }
 

@@ -5,9 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::PolicyError;
 use super::layer::Section;
 
-/// How many ages the tables by age are laid out for: 0 to 30 days, those of the window.
-const AGES: usize = 31;
-
 /// The constants of SCORING.md in force for an account. Money is in major units of the account's currency.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -81,9 +78,9 @@ impl ScorePolicy {
         self.overlaid(overrides)
     }
 
-    /// Share of a cohort's qualifications and wins that are known at an age of 0 to 30 days.
-    pub(crate) fn known(&self, age: usize) -> [f64; 2] {
-        self.known[age.min(AGES - 1)]
+    /// Shares of a cohort's qualifications and wins that are known at each age of 0 to 30 days.
+    pub(crate) fn known(&self) -> &[[f64; 2]] {
+        &self.known
     }
 
     fn check_ranges(&self) -> Result<(), PolicyError> {

@@ -104,10 +104,7 @@ pub(crate) struct Detail {
 /// The score of a campaign, as SCORING.md defines it. Never panics; every part lies within 0 and its cap.
 #[must_use]
 pub fn score(input: &ScoreInput<'_>, policy: &ScorePolicy) -> Score {
-    let mut window = Window::default();
-    for day in input.days {
-        window.add(input.as_of, day);
-    }
+    let window = Window::of(input.as_of, input.days.iter());
     score_window(&window, input.frequency_7d, input.fatigue_high, input.metrics_age_hours, policy)
 }
 
@@ -159,7 +156,24 @@ pub(crate) fn score_window(
 
 /// Rounded to 2 decimals, half away from zero.
 fn rounded(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
+    whole(value * 100.0) / 100.0
+}
+
+/// [`f64::round`], several times faster where no instruction does it, for numbers that an `i64` holds.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "the number is cut off on purpose, and is below 2^52"
+)]
+fn whole(value: f64) -> f64 {
+    let size = value.abs();
+    if size < (1_u64 << 52) as f64 {
+        let cut = size as i64 as f64;
+        let up = if size - cut >= 0.5 { 1.0 } else { 0.0 };
+        (cut + up).copysign(value)
+    } else {
+        value.round()
+    }
 }
 
 /// `h(r; s, m)`: 0 at 0, `m` at 1, rising towards 1. `curve` is `[s, m]`.

@@ -13,16 +13,41 @@ const RECENT_DAYS: usize = 7;
 /// Oldest age of the prior window, which starts after the recent one.
 const PRIOR_AGE_MAX: usize = 28;
 
+/// Parts of the window that are summed apart.
+const RECENT: usize = 0;
+const PRIOR: usize = 1;
+const REST: usize = 2;
+/// The part that an age belongs to.
+const PART: [usize; WINDOW_DAYS + 1] = {
+    let mut part = [REST; WINDOW_DAYS + 1];
+    let mut age = 1;
+    while age <= PRIOR_AGE_MAX {
+        part[age] = if age <= RECENT_DAYS { RECENT } else { PRIOR };
+        age += 1;
+    }
+    part
+};
+
 /// Sums over the window. Money in micros; 30 days of the largest figure that is accepted still fit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Window {
     totals: WindowTotals,
-    spend_recent: i64,
-    leads_recent: i64,
-    spend_prior: i64,
-    leads_prior: i64,
+    parts: [Part; 3],
     /// CRM leads by age.
     crm_leads: [i64; WINDOW_DAYS + 1],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    spend: i64,
+    leads: i64,
+}
+
+/// Whether days may add up to more than the sums hold: many of them, or large ones.
+#[derive(Clone, Copy, Debug, Default)]
+struct Beyond {
+    days: usize,
+    bits: u64,
 }
 
 /// The sums as the formulas read them: money in major units, nothing below 0.
@@ -41,33 +66,40 @@ pub(super) struct Sums {
 }
 
 impl Window {
-    /// Adds a day; one that lies outside the window before `as_of` changes nothing.
-    pub(crate) fn add(&mut self, as_of: Day, day: &ScoreDay) {
-        let age = i64::from(as_of.0) - i64::from(day.day.0);
-        let Ok(age) = usize::try_from(age) else { return };
-        if age == 0 || age > WINDOW_DAYS {
-            return;
+    /// Sums the days; one that lies outside the window before `as_of` does not count.
+    pub(crate) fn of<'d>(as_of: Day, days: impl Iterator<Item = &'d ScoreDay> + Clone) -> Self {
+        let mut beyond = Beyond::default();
+        let window = Self::sum(as_of, days.clone().inspect(|day| beyond.note(day)), i64::wrapping_add);
+        // The facts' limits leave room for the sum of a window; callers of the pure function may exceed them.
+        if beyond.any() { Self::sum(as_of, days, i64::saturating_add) } else { window }
+    }
+
+    fn sum<'d>(as_of: Day, days: impl Iterator<Item = &'d ScoreDay>, plus: impl Fn(i64, i64) -> i64) -> Self {
+        let mut window = Self::default();
+        let add = |sum: &mut i64, value: i64| *sum = plus(*sum, value);
+        for day in days {
+            let age = usize::try_from(i64::from(as_of.0) - i64::from(day.day.0)).unwrap_or(0);
+            if age == 0 || age > WINDOW_DAYS {
+                continue;
+            }
+            let leads = day.platform_leads.max(day.crm_leads);
+            let totals = &mut window.totals;
+            add(&mut totals.spend_micros.0, day.spend.0);
+            add(&mut totals.impressions, day.impressions);
+            add(&mut totals.link_clicks, day.link_clicks);
+            add(&mut totals.leads, leads);
+            add(&mut totals.crm_leads, day.crm_leads);
+            add(&mut totals.qualified, day.qualified);
+            add(&mut totals.won, day.won);
+            add(&mut totals.revenue_micros.0, day.revenue.0);
+            add(&mut totals.purchases, day.purchases);
+            totals.active_days += i32::from(day.impressions > 0 || day.spend > Micros::ZERO);
+            add(&mut window.crm_leads[age], day.crm_leads);
+            let part = &mut window.parts[PART[age]];
+            add(&mut part.spend, day.spend.0);
+            add(&mut part.leads, leads);
         }
-        let leads = day.platform_leads.max(day.crm_leads);
-        let totals = &mut self.totals;
-        add(&mut totals.spend_micros.0, day.spend.0);
-        add(&mut totals.impressions, day.impressions);
-        add(&mut totals.link_clicks, day.link_clicks);
-        add(&mut totals.leads, leads);
-        add(&mut totals.crm_leads, day.crm_leads);
-        add(&mut totals.qualified, day.qualified);
-        add(&mut totals.won, day.won);
-        add(&mut totals.revenue_micros.0, day.revenue.0);
-        add(&mut totals.purchases, day.purchases);
-        totals.active_days += i32::from(day.impressions > 0 || day.spend > Micros::ZERO);
-        add(&mut self.crm_leads[age], day.crm_leads);
-        if age <= RECENT_DAYS {
-            add(&mut self.spend_recent, day.spend.0);
-            add(&mut self.leads_recent, leads);
-        } else if age <= PRIOR_AGE_MAX {
-            add(&mut self.spend_prior, day.spend.0);
-            add(&mut self.leads_prior, leads);
-        }
+        window
     }
 
     pub(super) fn totals(&self) -> WindowTotals {
@@ -83,18 +115,17 @@ impl Window {
             link_clicks: count(totals.link_clicks),
             revenue: totals.revenue_micros.major().max(0.0),
             active_days: f64::from(totals.active_days),
-            spend_recent: Micros(self.spend_recent).major().max(0.0),
-            leads_recent: count(self.leads_recent),
-            spend_prior: Micros(self.spend_prior).major().max(0.0),
-            leads_prior: count(self.leads_prior),
+            spend_recent: Micros(self.parts[RECENT].spend).major().max(0.0),
+            leads_recent: count(self.parts[RECENT].leads),
+            spend_prior: Micros(self.parts[PRIOR].spend).major().max(0.0),
+            leads_prior: count(self.parts[PRIOR].leads),
         }
     }
 
     /// Leads weighted with the share of their qualifications and of their wins that are known at their age.
     pub(super) fn known_leads(&self, policy: &ScorePolicy) -> [f64; 2] {
         let mut known = [0.0; 2];
-        for (age, &leads) in self.crm_leads.iter().enumerate().skip(1) {
-            let [qualified, won] = policy.known(age);
+        for (&leads, [qualified, won]) in self.crm_leads[1..].iter().zip(&policy.known()[1..]) {
             known[0] += count(leads) * qualified;
             known[1] += count(leads) * won;
         }
@@ -110,9 +141,29 @@ impl Window {
     }
 }
 
-/// The facts' limits leave room for the sum of a window; callers of the pure function may exceed them, not overflow.
-fn add(sum: &mut i64, value: i64) {
-    *sum = sum.saturating_add(value);
+impl Beyond {
+    const DAYS: usize = 64;
+    /// So many days of figures nearer to 0 than this add up to less than 2^63.
+    const FIGURE: i64 = 1 << 57;
+
+    fn note(&mut self, day: &ScoreDay) {
+        self.days += 1;
+        // Below twice the limit when the figure lies within it, whatever its sign.
+        let bits = |figure: i64| figure.wrapping_add(Self::FIGURE).cast_unsigned();
+        self.bits |= bits(day.spend.0)
+            | bits(day.impressions)
+            | bits(day.link_clicks)
+            | bits(day.platform_leads)
+            | bits(day.crm_leads)
+            | bits(day.qualified)
+            | bits(day.won)
+            | bits(day.revenue.0)
+            | bits(day.purchases);
+    }
+
+    fn any(&self) -> bool {
+        self.days > Self::DAYS || self.bits >= 2 * Self::FIGURE.cast_unsigned()
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts above 2^53 are rejected long before")]

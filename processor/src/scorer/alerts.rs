@@ -26,7 +26,7 @@ impl Scorer {
         let [platform, account_id, campaign_id] = campaign.parts();
         let seen = campaign.alert_view(view, moment, log_time, &self.policy.facts);
         for (code, state) in changed(fired, firing) {
-            let policy = &campaign.core.policy;
+            let policy = &campaign.about.policy;
             let Some(described) = alert::describe_campaign(code, &seen, state, policy) else { continue };
             let subject = (platform, account_id, Some(campaign_id));
             out.alert(&campaign.key, &self.alert(subject, (code, state, &described), (log_time, cause)))?;

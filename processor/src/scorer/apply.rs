@@ -1,20 +1,19 @@
 //! One event into the state.
 
-use std::sync::Arc;
-
 use schemas::Day;
 use schemas::record::{
-    BatchRow, CampaignObserved, Event, EventBody, FatigueSignal, LeadChanged, MetricsObserved, Origin,
-    QualityFlag,
+    BatchRow, CampaignObserved, Cohort, Event, EventBody, FatigueSignal, LeadChanged, MetricsObserved,
+    Origin, QualityFlag,
 };
 
 use super::accounts::AccountState;
-use super::batches::{Judge, Row, Stamp, Taken};
-use super::day::{self, DayState};
-use super::days::packed;
+use super::batches::{Judge, Refused, Row, Stamp};
+use super::day;
 use super::figures::{Currency, Marks, Packed};
 use super::journal::Cause;
+use super::layout::{EMPTY, EMPTY_BYTES};
 use super::profile::Profile;
+use super::restate::{recount, restate};
 use super::told::Observed;
 use super::{Applied, Scorer};
 use crate::normalize::flagged;
@@ -66,32 +65,33 @@ impl Scorer {
         if self.is_beyond_horizon(metrics.day) {
             return Ok(Outcome::Stale);
         }
-        let slot = day::slot(metrics.source).ok_or_else(|| {
+        if day::slot(metrics.source).is_none() {
             let sentence = format!("{} reports no figures", metrics.source.symbol());
-            Rejection::new("SOURCE_INVALID", sentence)
-        })?;
+            return Err(Rejection::new("SOURCE_INVALID", sentence));
+        }
         let row = self.row(event, metrics)?;
         let (position, created) = self.campaign(key)?;
         let campaign = &self.campaigns[position as usize];
-        let policy = Arc::clone(&self.policy);
-        let spend_min = campaign.spend_min;
-        let pending_max = usize::from(policy.facts.pending_batches_max);
-        let judge = Judge { names: &self.names, pending_max, spend_min };
+        let facts = &self.policy.facts;
+        let judge = Judge {
+            names: &self.names,
+            pending_max: usize::from(facts.pending_batches_max),
+            spend_min: campaign.spend_min,
+        };
         let at = campaign.days.find(metrics.day);
-        let mut day = at.map_or_else(|_| DayState::new(), |at| campaign.days.get(at));
-        match day.weigh(slot, &row, &judge) {
-            Taken::Changed => {}
-            Taken::Repeated => return Ok(Outcome::Duplicate),
-            Taken::Stale => return Ok(Outcome::Stale),
-            Taken::Contradictory => return Err(contradictory(&metrics.batch)),
-            Taken::TooLarge => return Err(too_large(&metrics.batch)),
-        }
-        let before = day.sources[slot].as_ref().and_then(|batches| batches.newest);
-        let standing = day.take((slot, metrics.source), &row, &judge, &policy.facts);
+        let day = at.map_or(&EMPTY[..], |at| campaign.days.from(at));
+        self.buffer.clear();
+        let change = match restate(day, metrics.source, &row, (&judge, facts), &mut self.buffer) {
+            Ok(change) => change,
+            Err(Refused::Repeated) => return Ok(Outcome::Duplicate),
+            Err(Refused::Stale) => return Ok(Outcome::Stale),
+            Err(Refused::Contradictory) => return Err(contradictory(&metrics.batch)),
+            Err(Refused::TooLarge) => return Err(too_large(&metrics.batch)),
+        };
         self.touch(position, created, cause);
-        self.put_day(position, metrics.day, at, &day, cause);
-        if let Some(standing) = standing {
-            self.campaigns[position as usize].observe(before.as_ref(), &standing);
+        self.put_day(position, metrics.day, at, cause);
+        if let Some(standing) = change.standing {
+            self.campaigns[position as usize].observe(change.before, standing);
         }
         Ok(flagged(&event.flags))
     }
@@ -130,7 +130,7 @@ impl Scorer {
         cause: Cause,
     ) -> Result<Outcome, Rejection> {
         let (position, created) = self.campaign(key)?;
-        let mut profile = (*self.campaigns[position as usize].core.profile).clone();
+        let mut profile = (*self.campaigns[position as usize].about.profile).clone();
         let observed = profile.observe(seen, event.observed_at);
         Ok(self.profiled(position, created, (profile, observed), &event.flags, cause))
     }
@@ -143,8 +143,8 @@ impl Scorer {
         cause: Cause,
     ) -> Result<Outcome, Rejection> {
         let (position, created) = self.campaign(key)?;
-        let mut profile = (*self.campaigns[position as usize].core.profile).clone();
-        let zone = self.campaigns[position as usize].core.zone;
+        let mut profile = (*self.campaigns[position as usize].about.profile).clone();
+        let zone = self.campaigns[position as usize].about.zone;
         let observed = profile.tire(signal, event.observed_at, zone);
         Ok(self.profiled(position, created, (profile, observed), &event.flags, cause))
     }
@@ -161,7 +161,9 @@ impl Scorer {
         // takes it away again.
         if created || observed == Observed::Changed {
             self.touch(position, created, cause);
-            self.campaigns[position as usize].set_profile(profile, &self.policy);
+            let campaign = &mut self.campaigns[position as usize];
+            self.journal.keep_about(campaign.touch, &campaign.about);
+            campaign.set_profile(profile, &self.policy);
         }
         outcome(observed, flags)
     }
@@ -198,12 +200,14 @@ impl Scorer {
             let date = contribution.created_day;
             let days = &self.campaigns[position as usize].days;
             let at = days.find(date);
-            let mut day = at.map_or_else(|_| DayState::new(), |at| days.get(at));
-            if !day.count(&contribution, sign) {
+            let day = at.map_or((&EMPTY[..], EMPTY_BYTES), |at| (days.from(at), days.raw(at).len()));
+            self.buffer.clear();
+            let change = |cohort: &mut Cohort| day::count(cohort, &contribution, sign);
+            if recount(day, change, &mut self.buffer).is_none() {
                 let sentence = format!("the revenue of {key} on {date} exceeds what can be summed");
                 return Err(Rejection::new("REVENUE_TOO_LARGE", sentence));
             }
-            self.put_day(position, date, at, &day, cause);
+            self.put_day(position, date, at, cause);
         }
         Ok(flagged(&event.flags))
     }
@@ -216,14 +220,14 @@ impl Scorer {
         })
     }
 
-    /// Keeps the day as it was, unless the transaction touched it before, and puts what it is now in its place.
-    fn put_day(&mut self, position: u32, date: Day, at: Result<usize, usize>, day: &DayState, cause: Cause) {
+    /// Keeps the day as it was, unless the transaction touched it before, and puts what was packed in its place.
+    fn put_day(&mut self, position: u32, date: Day, at: Result<usize, usize>, cause: Cause) {
         let campaign = &mut self.campaigns[position as usize];
         let days = &mut campaign.days;
         let was_touched = at.is_ok_and(|at| self.journal.touch_day(days.touch(at), position, date, cause));
         let before = at.ok().filter(|_| !was_touched).map(|at| days.raw(at));
         let touch = (!was_touched).then(|| self.journal.enter_day(position, date, before, cause));
-        days.put(at, date, packed(day, &mut self.buffer));
+        days.put(at, date, &self.buffer);
         if let Some(touch) = touch {
             days.set_touch(at.unwrap_or_else(|at| at), touch);
         }

@@ -22,17 +22,17 @@ impl Scorer {
     pub fn basis(&self, campaign_key: &str) -> Option<ScoreBasis<'_>> {
         let campaign = &self.campaigns[self.position(campaign_key)? as usize];
         let log_time = self.log_time()?;
-        let zone = campaign.core.zone;
+        let zone = campaign.about.zone;
         let as_of = Moments::new(log_time).in_zone(zone).day;
         let view = View::new(campaign, as_of, &self.policy);
         let days: Vec<ScoreDay> = view.seen().iter().map(|seen| seen.counted).collect();
         let input = ScoreInput {
             as_of,
             days: &days,
-            frequency_7d: campaign.core.profile.frequency_7d(),
-            fatigue_high: campaign.core.profile.is_tired(zone, as_of),
+            frequency_7d: campaign.about.profile.frequency_7d(),
+            fatigue_high: campaign.about.profile.is_tired(zone, as_of),
             metrics_age_hours: hours_between(campaign.core.metrics_at, log_time),
         };
-        Some(ScoreBasis { input: WindowInput::from(&input), policy: &campaign.core.policy.score })
+        Some(ScoreBasis { input: WindowInput::from(&input), policy: &campaign.about.policy.score })
     }
 }

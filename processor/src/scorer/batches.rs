@@ -15,7 +15,7 @@ use std::cmp::Ordering;
 use schemas::record::{Doubt, PendingBatch, Source, SourceDay};
 use schemas::{Micros, TimestampMs};
 
-use super::figures::{Currency, Marks, Packed, SPEND};
+use super::figures::{Currency, Marks, Packed};
 use super::names::{NameId, Names};
 
 /// The batches of one source and day.
@@ -76,11 +76,16 @@ pub(super) struct Judge<'a> {
     pub(super) spend_min: Micros,
 }
 
-/// What a row did.
+/// What a campaign keeps in mind of a standing batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
-    /// The state changed.
-    Changed,
+pub(super) struct Stood {
+    pub(super) observed_at: TimestampMs,
+    pub(super) currency: Option<Currency>,
+}
+
+/// Why a row changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
     /// It was there.
     Repeated,
     /// It is older than what counts.
@@ -103,14 +108,30 @@ impl Stamp {
     }
 }
 
+impl Row {
+    pub(super) fn stood(&self) -> Stood {
+        Stood { observed_at: self.stamp.observed_at, currency: self.currency }
+    }
+}
+
+impl Judge<'_> {
+    /// Whether the batch before one must be known to tell if it is to be trusted.
+    pub(super) fn may_be_outlier(&self, marks: Marks, spend: i64) -> bool {
+        marks.is_outlier() || spend >= self.spend_min.0
+    }
+}
+
 impl Complete {
     pub(super) fn spends_at_least(&self, min: Micros) -> bool {
-        self.figures.values[SPEND] >= min.0
+        self.figures.spend() >= min.0
     }
 
-    /// Whether the batch before it must be known to tell if it is to be trusted.
+    pub(super) fn stood(&self) -> Stood {
+        Stood { observed_at: self.stamp.observed_at, currency: self.currency }
+    }
+
     fn may_be_outlier(&self, judge: &Judge<'_>) -> bool {
-        self.marks.is_outlier() || self.spends_at_least(judge.spend_min)
+        judge.may_be_outlier(self.marks, self.figures.spend())
     }
 }
 
@@ -132,26 +153,25 @@ impl Batches {
         if self.is_confirmed() { marks.confirmed() } else { marks }
     }
 
-    /// What the row would do, found without changing anything. [`Taken::Changed`] stands for all that would change.
-    pub(super) fn weigh(&self, row: &Row, judge: &Judge<'_>) -> Taken {
+    /// Whether the row would change something, found without changing anything.
+    pub(super) fn weigh(&self, row: &Row, judge: &Judge<'_>) -> Result<(), Refused> {
         if [self.newest, self.previous].into_iter().flatten().any(|batch| batch.stamp == row.stamp) {
-            return Taken::Repeated;
+            return Err(Refused::Repeated);
         }
         let newer = |than: &Stamp| row.stamp.order(than, judge.names).is_gt();
         if self.floor(judge).is_some_and(|floor| !newer(&floor)) {
-            return Taken::Stale;
+            return Err(Refused::Stale);
         }
         match self.pending.iter().find(|pending| pending.stamp == row.stamp) {
             None if row.count > 1
                 && self.pending.iter().filter(|p| !newer(&p.stamp)).count() >= judge.pending_max =>
             {
-                Taken::Stale
+                Err(Refused::Stale)
             }
-            None => Taken::Changed,
-            Some(pending) if pending.row_count != row.count => Taken::Contradictory,
-            Some(pending) if pending.has(row.index) => Taken::Repeated,
-            Some(pending) if pending.figures.plus(row.figures).is_none() => Taken::TooLarge,
-            Some(_) => Taken::Changed,
+            Some(pending) if pending.row_count != row.count => Err(Refused::Contradictory),
+            Some(pending) if pending.has(row.index) => Err(Refused::Repeated),
+            Some(pending) if pending.figures.plus(row.figures).is_none() => Err(Refused::TooLarge),
+            None | Some(_) => Ok(()),
         }
     }
 

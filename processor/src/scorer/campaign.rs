@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use schemas::record::{Announcement, Campaign, CampaignScore, Origin};
 use schemas::{CampaignKey, Day, Micros, TimestampMs};
 
-use super::batches::Complete;
+use super::batches::Stood;
 use super::days::Days;
 use super::figures::{Currency, SPEND};
 use super::profile::Profile;
@@ -24,6 +24,7 @@ pub(super) struct CampaignState {
     pub(super) key: Box<str>,
     /// The parts of the key where they are escaped in it, else nothing.
     parts: Option<Box<[Box<str>; 3]>>,
+    pub(super) about: About,
     pub(super) core: Core,
     pub(super) days: Days,
     /// A day that spent as much may be found an outlier beside the others.
@@ -32,12 +33,18 @@ pub(super) struct CampaignState {
     pub(super) touch: u64,
 }
 
-/// Everything but the days: small, so that a transaction can keep the one before.
+/// What the campaign is and how it is judged: changes rarely.
 #[derive(Clone, Debug)]
-pub(super) struct Core {
+pub(super) struct About {
     pub(super) profile: Arc<Profile>,
     pub(super) policy: Arc<EffectivePolicy>,
     pub(super) zone: Tz,
+}
+
+/// What follows from its days and was published: small and plain, because each transaction that touches the campaign
+/// keeps the one before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Core {
     /// When the newest complete batch of any day was observed.
     pub(super) metrics_at: Option<TimestampMs>,
     /// The currency of the newest complete batch that named one, with its moment.
@@ -79,15 +86,8 @@ impl CampaignState {
         let mut state = Self {
             key: key.into(),
             parts,
-            core: Core {
-                profile: Arc::default(),
-                policy: account,
-                zone: Tz::UTC,
-                metrics_at: None,
-                currency: None,
-                known_since,
-                published: None,
-            },
+            about: About { profile: Arc::default(), policy: account, zone: Tz::UTC },
+            core: Core { metrics_at: None, currency: None, known_since, published: None },
             days: Days::default(),
             spend_min,
             touch: 0,
@@ -108,7 +108,7 @@ impl CampaignState {
     pub(super) fn currency(&self) -> Option<&str> {
         let core = &self.core;
         let seen = core.currency.as_ref().map(|(_, currency)| currency.text());
-        core.policy.currency.as_deref().or(core.profile.currency()).or(seen)
+        self.about.policy.currency.as_deref().or(self.about.profile.currency()).or(seen)
     }
 
     /// Whether figures of this currency cannot be added to the campaign's.
@@ -118,24 +118,24 @@ impl CampaignState {
     }
 
     pub(super) fn name(&self) -> Option<&str> {
-        self.core.profile.name()
+        self.about.profile.name()
     }
 
     pub(super) fn set_profile(&mut self, profile: Profile, policy: &Policy) {
         let [platform, account_id, _] = self.parts();
-        self.core.policy = policy.campaign(platform, account_id, &self.key, profile.name());
+        self.about.policy = policy.campaign(platform, account_id, &self.key, profile.name());
         let named = profile.time_zone().and_then(|name| name.parse().ok());
-        self.core.zone = self.core.policy.time_zone.or(named).unwrap_or(Tz::UTC);
-        self.core.profile = Arc::new(profile);
+        self.about.zone = self.about.policy.time_zone.or(named).unwrap_or(Tz::UTC);
+        self.about.profile = Arc::new(profile);
     }
 
     pub(super) fn quality(&self) -> &QualityPolicy {
-        &self.core.policy.quality
+        &self.about.policy.quality
     }
 
     /// Whether time alone may have changed the score since it was published.
     pub(super) fn is_due(&self, moment: &Moment, at: TimestampMs) -> bool {
-        let policy = &self.core.policy;
+        let policy = &self.about.policy;
         self.core.published.as_ref().is_none_or(|published| {
             published.policy != hash(policy.version.as_bytes())
                 || published.as_of != moment.day
@@ -146,7 +146,7 @@ impl CampaignState {
 
     /// Until when [`Self::is_due`] stays false if nothing else happens.
     pub(super) fn due_at(&self, moment: &Moment, at: TimestampMs) -> TimestampMs {
-        let policy = &self.core.policy;
+        let policy = &self.about.policy;
         let alerts = &policy.alerts;
         // The score's limits must be exceeded, those of the alerts reached.
         let limits = [
@@ -161,9 +161,15 @@ impl CampaignState {
 
     /// The score at a moment of the log.
     pub(super) fn score(&self, view: &View, moment: &Moment, at: TimestampMs) -> Score {
-        let fatigued = self.core.profile.is_tired(self.core.zone, moment.day);
+        let fatigued = self.about.profile.is_tired(self.about.zone, moment.day);
         let age = hours_between(self.core.metrics_at, at);
-        score_window(&view.window(), self.core.profile.frequency_7d(), fatigued, age, &self.core.policy.score)
+        score_window(
+            &view.window(),
+            self.about.profile.frequency_7d(),
+            fatigued,
+            age,
+            &self.about.policy.score,
+        )
     }
 
     /// The campaign as its alerts see it.
@@ -174,7 +180,7 @@ impl CampaignState {
         at: TimestampMs,
         facts: &FactsPolicy,
     ) -> CampaignView<'a> {
-        let profile = &self.core.profile;
+        let profile = &self.about.profile;
         let (daily_budget, lifetime_budget) = profile.budgets();
         CampaignView {
             as_of: moment.day,
@@ -198,9 +204,9 @@ impl CampaignState {
     }
 
     /// Takes note of the batch that stands for a source and day, and of the one that stood before.
-    pub(super) fn observe(&mut self, before: Option<&Complete>, standing: &Complete) {
+    pub(super) fn observe(&mut self, before: Option<Stood>, standing: Stood) {
         let core = &mut self.core;
-        core.metrics_at = core.metrics_at.max(Some(standing.stamp.observed_at));
+        core.metrics_at = core.metrics_at.max(Some(standing.observed_at));
         let gone = before.and_then(told).filter(|gone| Some(*gone) == core.currency);
         core.currency = core.currency.max(told(standing));
         if gone.is_some() && gone == core.currency {
@@ -213,12 +219,12 @@ impl CampaignState {
     pub(super) fn find_currency(&mut self) {
         let days = (0..self.days.len()).map(|at| self.days.get(at));
         let complete = days.flat_map(|day| day.sources.into_iter().flatten().filter_map(|b| b.newest));
-        self.core.currency = complete.filter_map(|batch| told(&batch)).max();
+        self.core.currency = complete.filter_map(|batch| told(batch.stood())).max();
     }
 
     /// The record of the campaign itself.
     pub(super) fn record<'a>(&'a self, origin: Origin<'a>) -> Campaign<'a> {
-        self.core.profile.record(self.parts(), self.core.known_since, origin)
+        self.about.profile.record(self.parts(), self.core.known_since, origin)
     }
 
     /// Bytes that the campaign takes, with what it holds on the heap alone.
@@ -227,14 +233,14 @@ impl CampaignState {
             .parts
             .as_ref()
             .map_or(0, |parts| size_of_val(&**parts) + parts.iter().map(|part| part.len()).sum::<usize>());
-        let profile = size_of::<Profile>() + 2 * size_of::<usize>() + self.core.profile.heap_bytes();
+        let profile = size_of::<Profile>() + 2 * size_of::<usize>() + self.about.profile.heap_bytes();
         size_of::<Self>() + self.key.len() + parts + self.days.heap_bytes() + profile
     }
 }
 
 /// The currency that a batch names, with its moment.
-fn told(batch: &Complete) -> Option<(TimestampMs, Currency)> {
-    batch.currency.map(|currency| (batch.stamp.observed_at, currency))
+fn told(batch: Stood) -> Option<(TimestampMs, Currency)> {
+    batch.currency.map(|currency| (batch.observed_at, currency))
 }
 
 impl Published {

@@ -5,7 +5,7 @@
 use schemas::record::{CampaignDay, Cohort, Contribution, Doubt, Figures, Origin, Source};
 use schemas::{Day, Micros, TimestampMs};
 
-use super::batches::{Batches, Complete, Judge, Row, Taken};
+use super::batches::{Batches, Complete, Judge, Refused, Row};
 use super::figures::{Currency, Marks, Packed};
 use super::layout::{Counted, CountedFigures};
 use super::names::{NameId, Names};
@@ -35,6 +35,18 @@ pub(super) fn slot(source: Source) -> Option<usize> {
     }
 }
 
+/// Adds or takes back what a lead contributes to a day. Returns whether the sums still fit.
+pub(super) fn count(cohort: &mut Cohort, lead: &Contribution, sign: i64) -> bool {
+    let Some(revenue) = cohort.revenue_micros.0.checked_add(sign * lead.revenue_micros.0) else {
+        return false;
+    };
+    cohort.leads += sign;
+    cohort.qualified += sign * i64::from(lead.qualified);
+    cohort.won += sign * i64::from(lead.won);
+    cohort.revenue_micros = Micros(revenue);
+    true
+}
+
 impl DayState {
     pub(super) fn new() -> Self {
         Self {
@@ -46,9 +58,9 @@ impl DayState {
         }
     }
 
-    /// What a row of a source would do; see [`Batches::weigh`].
-    pub(super) fn weigh(&self, slot: usize, row: &Row, judge: &Judge<'_>) -> Taken {
-        self.sources[slot].as_ref().map_or(Taken::Changed, |batches| batches.weigh(row, judge))
+    /// Whether a row of a source would change something; see [`Batches::weigh`].
+    pub(super) fn weigh(&self, slot: usize, row: &Row, judge: &Judge<'_>) -> Result<(), Refused> {
+        self.sources[slot].as_ref().map_or(Ok(()), |batches| batches.weigh(row, judge))
     }
 
     /// Takes a row that would change something. Returns the source's standing batch.
@@ -105,18 +117,6 @@ impl DayState {
         let by_precedence = policy.source_precedence.iter();
         let mut known = by_precedence.filter_map(|source| self.sources[slot(*source)?].as_ref());
         known.find(|batches| batches.newest.is_some())
-    }
-
-    /// Adds or takes back what a lead contributes. Returns whether the sums still fit.
-    pub(super) fn count(&mut self, lead: &Contribution, sign: i64) -> bool {
-        let Some(revenue) = self.cohort.revenue_micros.0.checked_add(sign * lead.revenue_micros.0) else {
-            return false;
-        };
-        self.cohort.leads += sign;
-        self.cohort.qualified += sign * i64::from(lead.qualified);
-        self.cohort.won += sign * i64::from(lead.won);
-        self.cohort.revenue_micros = Micros(revenue);
-        true
     }
 
     /// The record of the state. `found` is what the campaign's other days make doubtful about this one, `currency`

@@ -30,6 +30,9 @@ struct Entry {
 /// Room is added in steps, because there are many campaigns and most stop growing.
 const BYTES_STEP: usize = 256;
 const DAYS_STEP: usize = 8;
+/// A day that has become shorter by up to so many bytes keeps its room, because moving what follows takes longer than
+/// all the rest, and its next figures may be longer.
+const SLACK: usize = 8;
 
 impl Days {
     /// Where the day is, or would be.
@@ -64,12 +67,17 @@ impl Days {
     }
 
     pub(super) fn get(&self, at: usize) -> DayState {
-        layout::get(&self.bytes[self.start(at)..])
+        layout::get(self.from(at))
+    }
+
+    /// The day as bytes, and whatever follows.
+    pub(super) fn from(&self, at: usize) -> &[u8] {
+        &self.bytes[self.start(at)..]
     }
 
     /// What the score reads of a day: the front of an ordinary one, any other is read whole.
     pub(super) fn counted(&self, at: usize, policy: &FactsPolicy) -> Counted {
-        layout::counted(&self.bytes[self.start(at)..]).unwrap_or_else(|| self.get(at).counted(policy))
+        layout::counted(self.from(at)).unwrap_or_else(|| self.get(at).counted(policy))
     }
 
     /// The day as bytes, to be put back by [`Self::put`].
@@ -98,7 +106,7 @@ impl Days {
         if self.bytes.capacity() - self.bytes.len() < grown {
             self.bytes.reserve_exact(grown.max(BYTES_STEP));
         }
-        if packed.len() != old.len() {
+        if packed.len() > old.len() || packed.len() + SLACK < old.len() {
             self.make_room(at, &old, packed.len());
         }
         self.bytes[old.start..old.start + packed.len()].copy_from_slice(packed);

@@ -32,6 +32,10 @@ impl Packed {
         Some(sum)
     }
 
+    pub(super) fn spend(&self) -> i64 {
+        self.values[SPEND]
+    }
+
     pub(super) fn has(&self, figure: usize) -> bool {
         self.present >> figure & 1 == 1
     }
@@ -157,19 +161,13 @@ impl Currency {
         std::str::from_utf8(&self.0).expect("capital letters are text")
     }
 
-    /// A number from 1 to 26³.
-    pub(super) fn number(self) -> u16 {
-        1 + self.0.iter().fold(0, |number, letter| number * 26 + u16::from(letter - b'A'))
+    /// The letters, zeros for none.
+    pub(super) fn letters(currency: Option<Self>) -> [u8; 3] {
+        currency.map_or([0; 3], |currency| currency.0)
     }
 
-    /// The code of a number that [`Self::number`] gave; `None` for any other.
-    pub(super) fn from_number(number: u16) -> Option<Self> {
-        let mut rest = number.checked_sub(1).filter(|rest| *rest < 26 * 26 * 26)?;
-        let mut letters = [0; 3];
-        for letter in letters.iter_mut().rev() {
-            *letter = b'A' + u8::try_from(rest % 26).expect("a remainder of 26 is small");
-            rest /= 26;
-        }
-        Some(Self(letters))
+    /// What [`Self::letters`] gave.
+    pub(super) fn from_letters(letters: [u8; 3]) -> Option<Self> {
+        (letters != [0; 3]).then_some(Self(letters))
     }
 }

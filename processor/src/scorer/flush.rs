@@ -60,7 +60,7 @@ impl Scorer {
         let mut due: Vec<u32> = Vec::new();
         for position in looked_at {
             let Some(campaign) = self.campaigns.get(position as usize) else { continue };
-            let moment = moments.in_zone(campaign.core.zone);
+            let moment = moments.in_zone(campaign.about.zone);
             if self.journal.entry(campaign.touch).is_some() {
                 // It is scored in this transaction, and looked at on the next tick.
                 self.unchecked.push(position);
@@ -108,7 +108,7 @@ impl Scorer {
     fn write_campaigns<O: ScoreOutput>(&self, out: &mut O) -> Result<(), O::Error> {
         for touched in &self.journal.campaigns {
             let campaign = &self.campaigns[touched.position as usize];
-            if touched.before.as_ref().is_none_or(|before| before.profile != campaign.core.profile) {
+            if touched.has_new_profile(&campaign.about) {
                 out.campaign(&campaign.key, &campaign.record(self.origin(touched.cause)))?;
             }
         }
@@ -129,7 +129,7 @@ impl Scorer {
             let day = campaign.days.get(at);
             let doubt = if day.may_be_above_median(campaign.spend_min, facts) {
                 let (_, view) = seen.take_if(|(of, _)| *of == position).unwrap_or_else(|| {
-                    let as_of = moments.in_zone(campaign.core.zone).day;
+                    let as_of = moments.in_zone(campaign.about.zone).day;
                     (position, View::new(campaign, as_of, &self.policy))
                 });
                 seen.insert((position, view)).1.doubt_of_spend(touched.day)
@@ -157,9 +157,9 @@ impl Scorer {
         out: &mut O,
     ) -> Result<(), O::Error> {
         let campaign = &self.campaigns[position as usize];
-        let policy = &campaign.core.policy;
+        let policy = &campaign.about.policy;
         let log_time = moments.at;
-        let moment = moments.in_zone(campaign.core.zone);
+        let moment = moments.in_zone(campaign.about.zone);
         let view = View::new(campaign, moment.day, &self.policy);
         let score = campaign.score(&view, &moment, log_time);
         let found = findings(&score, &view.doubtful(), &policy.score);
@@ -253,7 +253,7 @@ impl Scorer {
             currency: campaign.currency(),
             scored_at: log_time,
             metrics_observed_at: campaign.core.metrics_at,
-            policy_version: &campaign.core.policy.version,
+            policy_version: &campaign.about.policy.version,
             announced,
             firing: Vec::new(),
             origin: self.origin(cause),

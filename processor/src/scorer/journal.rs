@@ -8,7 +8,7 @@
 
 use schemas::Day;
 
-use super::campaign::Core;
+use super::campaign::{About, Core};
 
 /// A position in the log, with the topic by number.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -24,7 +24,16 @@ pub(super) struct TouchedCampaign {
     pub(super) position: u32,
     /// As it was; `None` if the transaction created it.
     pub(super) before: Option<Core>,
+    /// As it was, if the transaction has changed it.
+    pub(super) about: Option<About>,
     pub(super) cause: Cause,
+}
+
+impl TouchedCampaign {
+    /// Whether the profile is not what it was before the transaction.
+    pub(super) fn has_new_profile(&self, now: &About) -> bool {
+        self.before.is_none() || self.about.as_ref().is_some_and(|before| before.profile != now.profile)
+    }
 }
 
 /// A day's first touch.
@@ -62,8 +71,15 @@ impl Journal {
 
     /// Enters a campaign and returns its number.
     pub(super) fn enter_campaign(&mut self, position: u32, before: Option<Core>, cause: Cause) -> u64 {
-        self.campaigns.push(TouchedCampaign { position, before, cause });
+        self.campaigns.push(TouchedCampaign { position, before, about: None, cause });
         self.base + self.campaigns.len() as u64 - 1
+    }
+
+    /// Keeps what a campaign that was entered is, unless the transaction has changed it before.
+    pub(super) fn keep_about(&mut self, touch: u64, about: &About) {
+        if let Some(at) = self.entry(touch) {
+            self.campaigns[at].about.get_or_insert_with(|| about.clone());
+        }
     }
 
     /// Notes the cause at the day's entry. Returns whether the transaction had touched the day.

@@ -25,6 +25,7 @@ mod days;
 mod day;
 mod batches;
 mod figures;
+mod restate;
 mod names;
 mod layout;
 mod pack;
@@ -196,7 +197,13 @@ impl Scorer {
         }
         for touched in journal.campaigns.into_iter().rev() {
             match touched.before {
-                Some(before) => self.campaigns[touched.position as usize].core = before,
+                Some(before) => {
+                    let campaign = &mut self.campaigns[touched.position as usize];
+                    campaign.core = before;
+                    if let Some(about) = touched.about {
+                        campaign.about = about;
+                    }
+                }
                 None => {
                     // The transaction's new campaigns are the last of the slab, the newest last.
                     if let Some(campaign) = self.campaigns.pop() {
@@ -259,7 +266,7 @@ impl Scorer {
             self.journal.campaigns[at].cause = cause;
             return;
         }
-        let before = (!created).then(|| campaign.core.clone());
+        let before = (!created).then_some(campaign.core);
         campaign.touch = self.journal.enter_campaign(position, before, cause);
         self.unchecked.push(position);
     }

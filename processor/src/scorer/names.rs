@@ -12,6 +12,8 @@ pub(super) struct Names {
     texts: Vec<Box<str>>,
     /// Numbers without a text.
     free: Vec<u32>,
+    /// The one last asked for: the rows of a batch come together.
+    last: Option<NameId>,
     /// How many texts make the next sweep worth its while.
     sweep_at: usize,
 }
@@ -25,9 +27,16 @@ const SWEEP_MIN: usize = 4_096;
 
 impl Names {
     pub(super) fn intern(&mut self, text: &str) -> NameId {
-        if let Some(number) = self.index.get(text, |number| &self.texts[number as usize]) {
-            return NameId(number);
+        if let Some(last) = self.last.filter(|last| self.text(*last) == text) {
+            return last;
         }
+        let found = self.index.get(text, |number| &self.texts[number as usize]);
+        let id = found.map_or_else(|| self.insert(text), NameId);
+        self.last = Some(id);
+        id
+    }
+
+    fn insert(&mut self, text: &str) -> NameId {
         let number = self.free.pop().unwrap_or_else(|| {
             self.texts.push(Box::default());
             u32::try_from(self.texts.len() - 1).expect("memory ends before four billion batches")
@@ -48,6 +57,7 @@ impl Names {
 
     /// Forgets every text whose number is not marked.
     pub(super) fn sweep(&mut self, mark: impl FnOnce(&mut dyn FnMut(NameId))) {
+        self.last = None;
         let mut held = vec![false; self.texts.len()];
         mark(&mut |id| held[id.0 as usize] = true);
         for number in &self.free {

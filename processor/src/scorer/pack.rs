@@ -10,6 +10,25 @@ pub(super) const PADDING: usize = 8;
 const WIDTHS: [usize; 8] = [0, 1, 2, 3, 4, 5, 6, 8];
 const MASKS: [u64; 8] = [0, 0xff, 0xffff, 0xff_ffff, 0xffff_ffff, 0xff_ffff_ffff, 0xffff_ffff_ffff, u64::MAX];
 
+/// The widths of four numbers in a header.
+const FOUR: u64 = 0xfff;
+/// What four numbers take together, by their widths.
+const LENGTHS: [u8; FOUR as usize + 1] = {
+    let mut lengths = [0; FOUR as usize + 1];
+    let mut widths = 0;
+    while widths < lengths.len() {
+        let four =
+            WIDTHS[widths & 7] + WIDTHS[widths >> 3 & 7] + WIDTHS[widths >> 6 & 7] + WIDTHS[widths >> 9 & 7];
+        #[expect(clippy::cast_possible_truncation, reason = "four numbers have at most 32 bytes")]
+        let four = four as u8;
+        lengths[widths] = four;
+        widths += 1;
+    }
+    lengths
+};
+/// Numbers of the largest group.
+const GROUP_MAX: usize = 8;
+
 /// Which of [`WIDTHS`] a number needs, by its significant bits.
 const fn class(value: u64) -> usize {
     let bytes = (u64::BITS - value.leading_zeros()).div_ceil(8) as usize;
@@ -34,19 +53,19 @@ pub(super) fn put_byte(out: &mut Vec<u8>, value: u8) {
 }
 
 pub(super) fn put_group<const N: usize>(out: &mut Vec<u8>, values: [u64; N]) {
-    let header_at = out.len();
-    // Room for the widest numbers; what they do not need is taken back.
-    out.resize(header_at + size_of::<u64>() * (N + 1), 0);
-    let mut end = header_at + header_bytes(N);
+    const { assert!(N <= GROUP_MAX, "a group has at most so many numbers") }
+    // Room for the widest numbers; what they do not need is not kept.
+    let mut bytes = [0; size_of::<u64>() * (GROUP_MAX + 1)];
+    let mut end = header_bytes(N);
     let mut header = 0_u64;
     for (at, value) in values.into_iter().enumerate() {
         let class = class(value);
         header |= (class as u64) << (3 * at);
-        out[end..end + size_of::<u64>()].copy_from_slice(&value.to_le_bytes());
+        bytes[end..end + size_of::<u64>()].copy_from_slice(&value.to_le_bytes());
         end += WIDTHS[class];
     }
-    out[header_at..header_at + header_bytes(N)].copy_from_slice(&header.to_le_bytes()[..header_bytes(N)]);
-    out.truncate(end);
+    bytes[..header_bytes(N)].copy_from_slice(&header.to_le_bytes()[..header_bytes(N)]);
+    out.extend_from_slice(&bytes[..end]);
 }
 
 pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -57,29 +76,46 @@ pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
+    at: usize,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes }
+        Self { bytes, at: 0 }
+    }
+
+    /// Bytes read so far.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// What was read since a place.
+    pub(super) fn since(&self, start: usize) -> &'a [u8] {
+        self.bytes.get(start..self.at).unwrap_or_default()
     }
 
     pub(super) fn byte(&mut self) -> u8 {
-        let value = self.word().to_le_bytes()[0];
-        self.skip(1);
-        value
+        let [byte] = self.array();
+        byte
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> [u8; N] {
+        let bytes = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk);
+        self.at += N;
+        bytes.copied().unwrap_or([0; N])
     }
 
     pub(super) fn group<const N: usize>(&mut self) -> [u64; N] {
         let mut header = self.word();
-        self.skip(header_bytes(N));
+        let mut at = self.at + header_bytes(N);
         let mut values = [0; N];
         for value in &mut values {
             let class = (header & 7) as usize;
             header >>= 3;
-            *value = self.word() & MASKS[class];
-            self.skip(WIDTHS[class]);
+            *value = word(self.bytes, at) & MASKS[class];
+            at += WIDTHS[class];
         }
+        self.at = at;
         values
     }
 
@@ -87,19 +123,32 @@ impl<'a> Reader<'a> {
         self.group::<N>().map(unfold)
     }
 
+    /// Passes over a group of signed numbers and returns its first.
+    pub(super) fn first_signed<const N: usize>(&mut self) -> i64 {
+        let header = self.word();
+        let at = self.at + header_bytes(N);
+        let mut rest = header & ((1 << (3 * N)) - 1);
+        self.at = at;
+        while rest != 0 {
+            self.at += usize::from(LENGTHS[(rest & FOUR) as usize]);
+            rest >>= 12;
+        }
+        unfold(word(self.bytes, at) & MASKS[(header & 7) as usize])
+    }
+
     pub(super) fn bytes(&mut self, len: usize) -> &'a [u8] {
-        let (taken, rest) = self.bytes.split_at(len.min(self.bytes.len()));
-        self.bytes = rest;
-        taken
+        let start = self.at;
+        self.at = (start + len).min(self.bytes.len());
+        self.since(start)
     }
 
     fn word(&self) -> u64 {
-        self.bytes.first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
+        word(self.bytes, self.at)
     }
+}
 
-    fn skip(&mut self, count: usize) {
-        self.bytes = self.bytes.get(count..).unwrap_or_default();
-    }
+fn word(bytes: &[u8], at: usize) -> u64 {
+    bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |word| u64::from_le_bytes(*word))
 }
 
 #[cfg(test)]
@@ -121,8 +170,13 @@ mod tests {
             let mut reader = Reader::new(&out);
             prop_assert_eq!(reader.byte(), byte);
             prop_assert_eq!(reader.signed::<8>(), numbers);
+            let end = reader.at();
             prop_assert_eq!(reader.group::<1>(), [numbers[0].cast_unsigned()]);
             prop_assert_eq!(reader.bytes(4), b"rest");
+            let mut passing = Reader::new(&out);
+            prop_assert_eq!(passing.array(), [byte]);
+            prop_assert_eq!(passing.first_signed::<8>(), numbers[0]);
+            prop_assert_eq!(passing.since(1), &out[1..end]);
         }
     }
 }

@@ -62,7 +62,7 @@ impl Scorer {
                 let day = DayState::restored(record, &mut self.names)
                     .ok_or_else(|| RestoreError::Source { key: key.to_owned() })?;
                 let complete = day.sources.iter().flatten().filter_map(|batches| batches.newest);
-                complete.for_each(|batch| campaign.observe(None, &batch));
+                complete.for_each(|batch| campaign.observe(None, batch.stood()));
                 campaign.days.put(at, parts.day, packed(&day, &mut self.buffer));
             }
             (Ok(at), None) => campaign.days.remove(at),

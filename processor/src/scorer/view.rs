@@ -104,11 +104,7 @@ impl View {
 
     /// Sums over the window before the day scored.
     pub(super) fn window(&self) -> Window {
-        let mut window = Window::default();
-        for day in self.seen() {
-            window.add(self.as_of, &day.counted);
-        }
-        window
+        Window::of(self.as_of, self.seen().iter().map(|day| &day.counted))
     }
 
     /// How many days of the window each doubt is about.
