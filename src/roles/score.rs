@@ -9,7 +9,7 @@ use std::sync::Arc;
 use kafka::{ConsumedRecord, Outputs, Placement, Stage, StageError};
 use processor::{Outcome, Policy, ScoreOutput, Scorer};
 use schemas::record::{
-    Account, Alert, Campaign, CampaignDay, CampaignScore, Event, Origin, Recommendation, Watermark,
+    Account, Alert, Campaign, CampaignDay, CampaignScore, Origin, Recommendation, Watermark,
 };
 use schemas::{Decoder, Topic};
 

@@ -12,9 +12,10 @@ const MASKS: [u64; 8] = [0, 0xff, 0xffff, 0xff_ffff, 0xffff_ffff, 0xff_ffff_ffff
 
 /// The widths of four numbers in a header.
 const FOUR: u64 = 0xfff;
+const FOURS: usize = 1 << 12;
 /// What four numbers take together, by their widths.
-const LENGTHS: [u8; FOUR as usize + 1] = {
-    let mut lengths = [0; FOUR as usize + 1];
+const LENGTHS: [u8; FOURS] = {
+    let mut lengths = [0; FOURS];
     let mut widths = 0;
     while widths < lengths.len() {
         let four =
