@@ -9,7 +9,6 @@ mod cli;
 mod commands;
 mod config;
 mod connect;
-#[cfg(feature = "crash-points")]
 mod crash_points;
 mod logging;
 mod metrics;
@@ -24,7 +23,6 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     logging::start(cli.log_format, &cli.log);
-    #[cfg(feature = "crash-points")]
     crash_points::arm();
     match commands::run(cli) {
         Ok(code) => code,

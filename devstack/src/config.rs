@@ -19,6 +19,15 @@ pub enum Progress {
     Silent,
 }
 
+/// Ports of the broker's second listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KafkaBehind {
+    /// Where the broker listens.
+    pub port: u16,
+    /// What it says its port is.
+    pub advertised: u16,
+}
+
 /// What a stack is started with. `StackConfig::default()` suits tests: fresh folder, shared cache.
 #[derive(Debug, Clone)]
 pub struct StackConfig {
@@ -38,6 +47,9 @@ pub struct StackConfig {
     /// Options of the Kafka broker's virtual machine. The default starts quickly and stays small;
     /// a benchmark gives it a larger heap and leaves out `-XX:TieredStopAtLevel=1`.
     pub kafka_jvm_options: Vec<String>,
+    /// A second listener of the broker and the loopback port that it tells its clients, behind which something may stand
+    /// that delays or cuts them.
+    pub kafka_behind: Option<KafkaBehind>,
     /// Broker properties that go after, and so override, those of the stack.
     pub kafka_properties: Vec<(String, String)>,
 }
@@ -52,6 +64,7 @@ impl Default for StackConfig {
             engine_command: None,
             packaged_postgres: false,
             kafka_jvm_options: kafka_jvm_options.map(str::to_owned).to_vec(),
+            kafka_behind: None,
             kafka_properties: Vec::new(),
         }
     }

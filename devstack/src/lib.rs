@@ -29,7 +29,7 @@ mod process;
 mod engines;
 pub mod clickhouse;
 
-pub use config::{Progress, StackConfig};
+pub use config::{KafkaBehind, Progress, StackConfig};
 pub use engines::clickhouse::ClickHouse;
 pub use engines::kafka::Kafka;
 pub use engines::postgres::Postgres;

@@ -14,6 +14,7 @@ use schemas::{Encoder, TimestampMs, Topic};
 
 use super::Context;
 use crate::config::{Config, ms};
+use crate::crash_points::seeded;
 
 /// What a sender is told to wait when Kafka does not acknowledge.
 const RETRY_AFTER_UNAVAILABLE: Duration = Duration::from_secs(5);
@@ -145,6 +146,9 @@ impl ProducerSink {
         let delivery = self.producer.enqueue(&record);
         let patience = self.patience;
         Box::pin(async move {
+            if seeded("bug.ack_before_delivery") {
+                return Ok(());
+            }
             let report = match delivery {
                 Ok(delivery) => tokio::time::timeout(patience, delivery).await,
                 Err(error) => Ok(Err(error)),

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use kafka::{ConsumedRecord, Outputs, Placement, Stage, StageError};
 use processor::{NormalizeOutput, Normalizer, Outcome, Policy, Rejection};
-use schemas::record::{Event, Lead, Origin, RawEvent};
+use schemas::record::{Event, Lead, Origin, RawEvent, Reading};
 use schemas::{Decoder, Topic};
 
 use super::writer::{Outcomes, Refusal, Writer, codec_code, dead_letter};
 use super::{Context, worker};
+use crate::crash_points::seeded;
 use crate::metrics;
 
 const NAME: &str = "normalize";
@@ -48,6 +49,9 @@ impl Normalize {
 
 impl Stage for Normalize {
     fn restore(&mut self, partition: i32, record: ConsumedRecord<'_>) -> Result<(), StageError> {
+        if seeded("bug.state_not_restored") {
+            return Ok(());
+        }
         let key = text_key(&record)?;
         let lead: Option<Lead<'_>> = record
             .value
@@ -66,7 +70,8 @@ impl Stage for Normalize {
     }
 
     fn process(&mut self, record: ConsumedRecord<'_>, out: &mut Outputs<'_>) -> Result<(), StageError> {
-        let raw: RawEvent<'_> = match self.decoder.decode(record.value) {
+        let again;
+        let mut raw: RawEvent<'_> = match self.decoder.decode(record.value) {
             Ok(raw) => raw,
             Err(error) if error.is_transient() => return Err(StageError::failed(error)),
             Err(error) => {
@@ -86,6 +91,12 @@ impl Stage for Normalize {
             .partitions
             .get_mut(&record.partition)
             .ok_or_else(|| StageError::failed(format!("partition {} was not restored", record.partition)))?;
+        if let Some(Reading::LeadReading(lead)) = &mut raw.reading
+            && seeded("bug.deduplication_off")
+        {
+            again = format!("{}@{}", lead.lead_key, record.offset);
+            lead.lead_key = &again;
+        }
         let at = Origin { topic: record.topic, partition: record.partition, offset: record.offset };
         let mut output = Output {
             out,
@@ -118,6 +129,9 @@ impl Stage for Normalize {
     }
 
     fn aborted(&mut self) {
+        if seeded("bug.state_kept_on_abort") {
+            return self.partitions.values_mut().for_each(Normalizer::commit);
+        }
         self.partitions.values_mut().for_each(Normalizer::abort);
         self.outcomes.aborted();
     }

@@ -9,17 +9,19 @@ use std::sync::Arc;
 use kafka::{ConsumedRecord, Outputs, Placement, Stage, StageError};
 use processor::{Outcome, Policy, ScoreOutput, Scorer};
 use schemas::record::{
-    Account, Alert, Campaign, CampaignDay, CampaignScore, Origin, Recommendation, Watermark,
+    Account, Alert, Campaign, CampaignDay, CampaignScore, EventBody, Origin, Recommendation, Watermark,
 };
 use schemas::{Decoder, Topic};
 
 use super::normalize::{set, text_key};
 use super::writer::{Outcomes, Refusal, Writer, codec_code, dead_letter};
 use super::{Context, worker};
+use crate::crash_points::seeded;
 use crate::metrics;
 use crate::topics::TopicNames;
 
 const NAME: &str = "score";
+const DAY_MS: i64 = 86_400_000;
 const CHANGELOGS: [Topic; 5] =
     [Topic::Accounts, Topic::Campaigns, Topic::CampaignDays, Topic::Scores, Topic::Watermarks];
 
@@ -106,8 +108,11 @@ impl Stage for Score {
 
     fn process(&mut self, record: ConsumedRecord<'_>, out: &mut Outputs<'_>) -> Result<(), StageError> {
         let (refused, observed_at) = match self.decoder.decode_event(record.value) {
-            Ok(event) => match record.key.map(std::str::from_utf8).transpose() {
+            Ok(mut event) => match record.key.map(std::str::from_utf8).transpose() {
                 Ok(key) => {
+                    if matches!(event.body, EventBody::Tick(_)) && seeded("bug.window_off_by_one_day") {
+                        event.observed_at.0 -= DAY_MS;
+                    }
                     let state = self.partitions.get_mut(&record.partition).ok_or_else(|| {
                         StageError::failed(format!("partition {} was not restored", record.partition))
                     })?;

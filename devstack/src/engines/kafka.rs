@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 
 use super::{Site, copy_folder, on_free_ports, option, run};
 use crate::artifact::{Artifact, Package};
+use crate::config::StackConfig;
 use crate::error::{Attempting, DevstackError};
 use crate::java::{JavaVersion, java_available};
 use crate::ports;
@@ -90,7 +91,8 @@ impl Kafka {
         let kafka = on_free_ports(|fresh| {
             let [port, controller] = ports::for_folder(&site.folder, fresh)?;
             let properties = site.folder.join("server.properties");
-            write_properties(&properties, &data, port, controller, &site.config.kafka_properties)?;
+            let more = more_properties(site.config, port, controller);
+            write_properties(&properties, &data, port, controller, &more)?;
             let mut args = vec![option("-XX:SharedArchiveFile=", &template.join("classes.jsa"))];
             args.extend(site.config.kafka_jvm_options.iter().map(OsString::from));
             args.extend(broker_args(&classpath, &properties));
@@ -159,6 +161,25 @@ fn write_properties(
          log.dirs={data}\n{more}"
     );
     std::fs::write(path, text).attempting(|| format!("write {}", path.display()))
+}
+
+/// What the caller wants beside the stack's own properties; of a property given twice the broker takes the last.
+fn more_properties(config: &StackConfig, port: u16, controller: u16) -> Vec<(String, String)> {
+    let behind = config.kafka_behind.map(|behind| {
+        let listeners = format!(
+            "PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},BEHIND://127.0.0.1:{}",
+            behind.port
+        );
+        let advertised = format!("PLAINTEXT://127.0.0.1:{port},BEHIND://127.0.0.1:{}", behind.advertised);
+        let protocols = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,BEHIND:PLAINTEXT".to_owned();
+        [
+            ("listeners", listeners),
+            ("advertised.listeners", advertised),
+            ("listener.security.protocol.map", protocols),
+        ]
+    });
+    let behind = behind.into_iter().flatten().map(|(name, value)| (name.to_owned(), value));
+    behind.chain(config.kafka_properties.iter().cloned()).collect()
 }
 
 /// Formats a data folder, and runs a broker once on a copy of it to archive the classes it loads.

@@ -157,6 +157,7 @@ impl Link {
         metadata: ConsumerGroupMetadata,
         deadline: Instant,
     ) -> Result<(), Failure> {
+        fail::fail_point!("bug.offsets_not_in_transaction", |_| Ok(()));
         self.call(Call::SendOffsets, deadline, move |producer, left| {
             producer.send_offsets_to_transaction(&offsets, &metadata, left)
         })

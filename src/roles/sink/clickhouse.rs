@@ -11,6 +11,7 @@ use super::backoff::Backoff;
 use super::session::{Next, Session, all};
 use super::{End, group_name};
 use crate::connect;
+use crate::crash_points::seeded;
 
 pub async fn run(session: &mut Session<'_>) -> Result<(), End> {
     let context = session.context;
@@ -111,6 +112,9 @@ async fn store(
         other => return Ok(other),
     }
     fail::fail_point!("clickhouse.range_committed");
+    if seeded("bug.commit_before_insert") {
+        session.settle(batch.next_offsets()).await?;
+    }
     for block in &blocks {
         let of_block = all(batch).filter(|record| block.holds(record.topic, record.partition));
         let (consumed, records) = session.records(of_block);
