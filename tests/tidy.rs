@@ -10,8 +10,18 @@ use std::process::Command;
 const LINES_MAX: usize = 500;
 /// Crates that must not know each other: only topics connect roles.
 const ROLES: [&str; 4] = ["processor", "ingest", "sink", "api"];
-const CRATES: [&str; 9] =
-    ["schemas", "processor", "kafka", "ingest", "sink", "httpserver", "api", "devstack", "bench"];
+const CRATES: [&str; 10] = [
+    "schemas",
+    "processor",
+    "kafka",
+    "ingest",
+    "sink",
+    "httpserver",
+    "api",
+    "devstack",
+    "bench",
+    "tests/soak",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

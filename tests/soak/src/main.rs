@@ -1,0 +1,143 @@
+//! `soak`: breaks a running adpulse for as long as asked and says whether it kept its promises.
+//!
+//! Progress goes to the standard error; the last thing on the standard output is one JSON object. The exit status is 0 only when
+//! the oracle holds.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use soak::bugs;
+use soak::points::{CRASH_POINTS, SEEDED_BUGS};
+use soak::run::{Plan, Progress, run};
+use soak::schedule::Schedule;
+
+const LINE_EVERY: Duration = Duration::from_secs(5);
+/// More faults than a minute can hold.
+const FAULTS_A_MINUTE: usize = 60;
+
+/// Breaks a running adpulse and proves that nothing is lost and nothing counted twice.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    /// Seed of schedule, traffic and jitter; printed, and drawn if not given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How long faults are injected.
+    #[arg(long, default_value_t = 5.0)]
+    minutes: f64,
+    /// Nothing but the JSON object.
+    #[arg(long)]
+    json: bool,
+    /// Only faults whose kind begins with one of these, separated by commas, such as network.kafka,sigkill.
+    #[arg(long, value_delimiter = ',')]
+    faults: Vec<String>,
+    /// Keep logs, journal and the engines' data in this folder.
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
+    /// Switch a defect on that the oracle must find; `list` prints their names.
+    #[arg(long, value_name = "NAME")]
+    seeded_bug: Option<String>,
+    /// `list` prints the names of all crash points.
+    #[arg(long, value_name = "list")]
+    crash_points: Option<String>,
+    /// Print so many faults of the schedule and end.
+    #[arg(long, value_name = "N")]
+    schedule: Option<usize>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match soak(&cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("soak: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn soak(cli: &Cli) -> anyhow::Result<ExitCode> {
+    if let Some(asked) = &cli.crash_points {
+        if asked != "list" {
+            bail!("--crash-points {asked}: only `list` is known");
+        }
+        return print(CRASH_POINTS.iter().map(|point| point.name.to_owned()));
+    }
+    if cli.seeded_bug.as_deref() == Some("list") {
+        return print(SEEDED_BUGS.iter().map(|&bug| bug.to_owned()));
+    }
+    let seed = cli.seed.unwrap_or_else(rand::random);
+    if let Some(count) = cli.schedule {
+        return print(Schedule::new(seed, &cli.faults).take(count).map(|step| format!("{:?}", step.fault)));
+    }
+    let plan = match &cli.seeded_bug {
+        Some(bug) => Plan { keep: cli.keep.clone(), ..bugs::plan(bug, seed)? },
+        None => plan(cli, seed)?,
+    };
+    if !cli.json {
+        eprintln!("soak: seed {seed}");
+    }
+    let teller = Teller::new(cli, plan.time);
+    let report = run(&plan, &|progress| teller.tell(progress))?;
+    teller.bar.finish_and_clear();
+    print([serde_json::to_string(&report)?].into_iter())?;
+    Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn plan(cli: &Cli, seed: u64) -> anyhow::Result<Plan> {
+    let time = Duration::try_from_secs_f64(cli.minutes * 60.0).context("--minutes")?;
+    let faults = usize::try_from(time.as_secs() / 60 + 1)? * FAULTS_A_MINUTE;
+    let steps: Vec<_> = Schedule::new(seed, &cli.faults).take(faults).collect();
+    if steps.is_empty() {
+        bail!("--faults {}: no fault is of such a kind", cli.faults.join(","));
+    }
+    // Enough traffic for the whole time, whatever of it is spent waiting.
+    let campaigns = u32::try_from(time.as_secs() / 6)?.clamp(40, 20_000);
+    let settle_within = Duration::from_secs(300);
+    let usual = Plan::of(seed, steps);
+    Ok(Plan { time: Some(time), wait: false, campaigns, settle_within, keep: cli.keep.clone(), ..usual })
+}
+
+fn print(lines: impl Iterator<Item = String>) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        writeln!(out, "{line}").context("standard output")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells how far a run is: a bar on a terminal, a line every few seconds elsewhere.
+struct Teller {
+    bar: ProgressBar,
+    lines: bool,
+    last: Mutex<Option<Instant>>,
+}
+
+impl Teller {
+    fn new(cli: &Cli, time: Option<Duration>) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let style = ProgressStyle::with_template("soak {bar:30} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let length = time.unwrap_or_default().as_secs();
+        let bar = if terminal && !cli.json { ProgressBar::new(length) } else { ProgressBar::hidden() };
+        Self { bar: bar.with_style(style), lines: !terminal && !cli.json, last: Mutex::new(None) }
+    }
+
+    fn tell(&self, progress: &Progress) {
+        let Progress { elapsed, sent, faults, doing } = progress;
+        let text = format!("{} s, {sent} messages, {faults} faults, {doing}", elapsed.as_secs());
+        self.bar.set_position(elapsed.as_secs());
+        self.bar.set_message(text.clone());
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if self.lines && last.is_none_or(|last| last.elapsed() >= LINE_EVERY) {
+            eprintln!("soak: {text}");
+            *last = Some(Instant::now());
+        }
+    }
+}

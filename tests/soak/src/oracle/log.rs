@@ -1,0 +1,107 @@
+//! The log as the oracle sees it: committed records only, straight from the broker.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use kafka::{Admin, Isolation, ReadRange, TopicReader};
+use schemas::Topic;
+
+use crate::block_on;
+use crate::role::Role;
+use crate::site::{PREFIX, Site};
+
+/// The topics that sources write to.
+pub const RAW: [Topic; 4] = [Topic::RawFacebook, Topic::RawCrm, Topic::RawCsv, Topic::RawClock];
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// A committed record.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    /// Partition number.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// Key.
+    pub key: Option<Vec<u8>>,
+    /// Value; absent in a tombstone.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Every committed record of a topic, in order within each partition.
+///
+/// # Errors
+/// When the broker does not answer.
+pub fn read(site: &Site, topic: Topic) -> anyhow::Result<Vec<Committed>> {
+    let mut found = Vec::new();
+    let range = ReadRange::whole(&site.topic(topic));
+    TopicReader::open(&site.kafka(), "soak-oracle", &range)?.for_each(|record| {
+        found.push(Committed {
+            partition: record.partition,
+            offset: record.offset,
+            key: record.key.map(<[u8]>::to_vec),
+            value: record.value.map(<[u8]>::to_vec),
+        });
+        true
+    })?;
+    found.sort_by_key(|record| (record.partition, record.offset));
+    Ok(found)
+}
+
+/// What a compacted topic says now: the newest value of each key.
+#[must_use]
+pub fn newest(records: &[Committed]) -> BTreeMap<String, &[u8]> {
+    let mut state = BTreeMap::new();
+    for record in records {
+        let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default()).into_owned();
+        match record.value.as_deref() {
+            Some(value) => state.insert(key, value),
+            None => state.remove(&key),
+        };
+    }
+    state
+}
+
+/// The topics that a role reads.
+#[must_use]
+pub fn inputs(site: &Site, role: Role) -> Vec<String> {
+    let topics: &[Topic] = match role {
+        Role::Normalize => &RAW,
+        Role::Score => &[Topic::Events],
+        Role::SinkClickhouse => &sink::clickhouse::TOPICS,
+        Role::SinkPostgres => &sink::postgres::TOPICS,
+        Role::Ingest | Role::Serve => &[],
+    };
+    topics.iter().map(|&topic| site.topic(topic)).collect()
+}
+
+/// Waits until every role has read everything there is and no transaction hides anything.
+///
+/// # Errors
+/// Which role is behind, when the time is up.
+pub fn settle(site: &Site, limit: Duration) -> anyhow::Result<()> {
+    let deadline = Instant::now() + limit;
+    for role in Role::PROCESSORS {
+        loop {
+            match is_idle(site, role) {
+                Ok(true) => break,
+                // The broker may still be coming back.
+                Ok(false) | Err(_) if Instant::now() < deadline => std::thread::sleep(LOOK_EVERY),
+                Ok(false) => bail!("{} still has records to read after {} s", role.name(), limit.as_secs()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_idle(site: &Site, role: Role) -> anyhow::Result<bool> {
+    let settings = site.kafka();
+    let admin = Admin::new(&settings)?;
+    let (group, inputs) = (format!("{PREFIX}{}", role.name()), inputs(site, role));
+    let ends = block_on(admin.end_offsets(&inputs, Isolation::ReadUncommitted))?;
+    let lags = block_on(admin.lag(&group, &inputs))?;
+    let hidden =
+        ends.iter().any(|end| lags.iter().any(|lag| lag.partition == end.partition && lag.end < end.end));
+    Ok(!hidden && kafka::nothing_left(&settings, &group, lags)?)
+}
