@@ -3,7 +3,7 @@
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -39,6 +39,7 @@ pub struct Generator<'a> {
     /// The point at which the next upload dies.
     upload_order: Mutex<Option<String>>,
     uploads_killed: AtomicU64,
+    upload_turn: Mutex<()>,
 }
 
 impl<'a> Generator<'a> {
@@ -58,6 +59,7 @@ impl<'a> Generator<'a> {
             sent: AtomicU64::new(0),
             upload_order: Mutex::new(None),
             uploads_killed: AtomicU64::new(0),
+            upload_turn: Mutex::new(()),
         }
     }
 
@@ -85,6 +87,11 @@ impl<'a> Generator<'a> {
     pub fn kill_upload(&self, order: String) -> u64 {
         *self.upload_order.lock().unwrap_or_else(PoisonError::into_inner) = Some(order);
         self.uploads_killed()
+    }
+
+    /// Waits for the end of the upload under way; none begins while the result is held.
+    pub fn hold_uploads(&self) -> MutexGuard<'_, ()> {
+        self.upload_turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many uploads have died as they were told to.
@@ -264,6 +271,7 @@ impl<'a> Generator<'a> {
             command.envs(ordered.iter().map(|order| ("ADPULSE_CRASH_AT", order)));
             let ended =
                 command.stdout(Stdio::null()).stderr(Stdio::null()).status().context("adpulse csv")?;
+            drop(turn);
             if ended.success() {
                 self.sent.fetch_add(1, Ordering::Relaxed);
                 return self.journal.replied(&id, true);

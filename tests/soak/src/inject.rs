@@ -6,7 +6,7 @@ use anyhow::bail;
 use nix::sys::signal::Signal;
 
 use crate::block_on;
-use crate::fault::{Engine, Fault};
+use crate::fault::{Engine, Fault, Link};
 use crate::generator::Generator;
 use crate::proxy::Mode;
 use crate::role::Role;
@@ -15,6 +15,9 @@ use crate::site::Site;
 /// A process passes its crash points within this, as long as there is traffic.
 const DIES_WITHIN: Duration = Duration::from_secs(45);
 const ENDS_WITHIN: Duration = Duration::from_secs(30);
+const MARKERS_WRITTEN: Duration = Duration::from_millis(500);
+/// From the broker's first answer until it knows the leaders of all partitions.
+const LEADERS_KNOWN: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Injects a fault and returns when it is over; the installation may still be recovering then.
@@ -75,9 +78,11 @@ pub fn inject(site: &Site, traffic: &Generator<'_>, fault: &Fault) -> anyhow::Re
             site.proxy(link).set(Mode::Pass);
             Ok(())
         }
+        Fault::Restart(Engine::Kafka) => broker(site, traffic, None),
+        Fault::Crash(Engine::Kafka, away) => broker(site, traffic, Some(away)),
         Fault::Restart(engine) => Ok(block_on(site.engine(engine).restart())?),
         Fault::Crash(engine, away) => {
-            crash(site, engine)?;
+            site.engine(engine).kill()?;
             std::thread::sleep(away);
             Ok(block_on(site.engine(engine).restart())?)
         }
@@ -90,8 +95,30 @@ pub fn inject(site: &Site, traffic: &Generator<'_>, fault: &Fault) -> anyhow::Re
     }
 }
 
-fn crash(site: &Site, engine: Engine) -> anyhow::Result<()> {
-    Ok(site.engine(engine).kill()?)
+/// The broker ends in order, or is killed and comes back after a while, with transactions open.
+///
+/// No transaction is between its decision and its markers at that moment, and none is decided while the broker starts: a single
+/// node of Kafka 4.4.0 that resumes such a one before it knows the leaders of its partitions says that they "are likely deleted
+/// already and hence can be skipped", never writes their markers, and leaves them hanging for ever. So whoever has
+/// transactions holds still for a moment, and then sees no broker until it has come up.
+fn broker(site: &Site, traffic: &Generator<'_>, away: Option<Duration>) -> anyhow::Result<()> {
+    let _no_upload = traffic.hold_uploads();
+    let signal_stages = |signal| {
+        for member in site.fleet().members().iter().filter(|member| member.role.has_transactions()) {
+            member.signal(signal);
+        }
+    };
+    signal_stages(Signal::SIGSTOP);
+    std::thread::sleep(MARKERS_WRITTEN);
+    site.proxy(Link::Kafka).set(Mode::Refuse);
+    let engine = site.engine(Engine::Kafka);
+    let ended = if away.is_some() { engine.kill() } else { block_on(engine.stop()) };
+    signal_stages(Signal::SIGCONT);
+    std::thread::sleep(away.unwrap_or_default());
+    let started = block_on(engine.restart());
+    std::thread::sleep(LEADERS_KNOWN);
+    site.proxy(Link::Kafka).set(Mode::Pass);
+    Ok(ended.and(started)?)
 }
 
 /// The process must end by itself; how, its exit status says in its log. A stuck dependency may make it fail, never hang.

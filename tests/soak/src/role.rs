@@ -52,6 +52,12 @@ impl Role {
         }
     }
 
+    /// Whether it writes to Kafka in transactions.
+    #[must_use]
+    pub const fn has_transactions(self) -> bool {
+        !matches!(self, Self::Ingest | Self::Serve)
+    }
+
     /// How many processes of it a run has. Two stages each, so that partitions move when one dies or freezes.
     #[must_use]
     pub const fn processes(self) -> usize {
