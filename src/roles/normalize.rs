@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use kafka::{ConsumedRecord, Outputs, Placement, Stage, StageError};
 use processor::{NormalizeOutput, Normalizer, Outcome, Policy, Rejection};
-use schemas::record::{Event, Lead, Origin, RawEvent, Reading};
+use schemas::record::{Event, Lead, LeadStage, Origin, RawEvent, Reading};
 use schemas::{Decoder, Topic};
 
 use super::writer::{Outcomes, Refusal, Writer, codec_code, dead_letter};
@@ -92,6 +92,7 @@ impl Stage for Normalize {
             .get_mut(&record.partition)
             .ok_or_else(|| StageError::failed(format!("partition {} was not restored", record.partition)))?;
         if let Some(Reading::LeadReading(lead)) = &mut raw.reading
+            && lead.stage != LeadStage::Created
             && seeded("bug.deduplication_off")
         {
             again = format!("{}@{}", lead.lead_key, record.offset);

@@ -19,8 +19,9 @@ const MEET: Duration = Duration::from_secs(4);
 /// # Errors
 /// When there is no such defect.
 pub fn plan(bug: &str, seed: u64) -> anyhow::Result<Plan> {
-    if !SEEDED_BUGS.contains(&bug) {
-        bail!("no defect is called {bug}; there are {}", SEEDED_BUGS.join(", "));
+    let names = SEEDED_BUGS.map(|bug| bug.name);
+    if !names.contains(&bug) {
+        bail!("no defect is called {bug}; there are {}", names.join(", "));
     }
     let seconds = Duration::from_secs;
     let hang = |link, time| Fault::Network { link, mode: Mode::Hang, time: seconds(time) };
@@ -51,7 +52,7 @@ pub fn plan(bug: &str, seed: u64) -> anyhow::Result<Plan> {
         let fault = Fault::Network { link: Link::Registry, mode: Mode::Pass, time: MEET };
         steps.push(Step { fault, then: MEET });
     }
-    let settle_within = seconds(30);
+    let settle_within = seconds(20);
     Ok(Plan {
         bug: Some(bug.to_owned()),
         settle_within,

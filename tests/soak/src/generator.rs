@@ -269,6 +269,7 @@ impl<'a> Generator<'a> {
                 self.site.command(&["csv", &name, "--account", "900", "--platform", "facebook"]);
             let ordered = order.take();
             command.envs(ordered.iter().map(|order| ("ADPULSE_CRASH_AT", order)));
+            let turn = self.hold_uploads();
             let ended =
                 command.stdout(Stdio::null()).stderr(Stdio::null()).status().context("adpulse csv")?;
             drop(turn);

@@ -70,7 +70,7 @@ fn soak(cli: &Cli) -> anyhow::Result<ExitCode> {
         return print(CRASH_POINTS.iter().map(|point| point.name.to_owned()));
     }
     if cli.seeded_bug.as_deref() == Some("list") {
-        return print(SEEDED_BUGS.iter().map(|&bug| bug.to_owned()));
+        return print(SEEDED_BUGS.iter().map(|bug| bug.name.to_owned()));
     }
     let seed = cli.seed.unwrap_or_else(rand::random);
     if let Some(count) = cli.schedule {
@@ -101,7 +101,8 @@ fn plan(cli: &Cli, seed: u64) -> anyhow::Result<Plan> {
     let campaigns = u32::try_from(time.as_secs() / 6)?.clamp(40, 20_000);
     let settle_within = Duration::from_secs(300);
     let usual = Plan::of(seed, steps);
-    Ok(Plan { time: Some(time), wait: false, campaigns, settle_within, keep: cli.keep.clone(), ..usual })
+    let keep = cli.keep.clone();
+    Ok(Plan { time: Some(time), wait: false, campaigns, per_second: 60.0, settle_within, keep, ..usual })
 }
 
 fn print(lines: impl Iterator<Item = String>) -> anyhow::Result<ExitCode> {

@@ -16,7 +16,7 @@ pub struct CrashPoint {
 const STAGES: &[Role] = &[Role::Normalize, Role::Score];
 
 /// All of them, in the order in which a record passes them.
-pub const CRASH_POINTS: [CrashPoint; 17] = [
+pub const CRASH_POINTS: [CrashPoint; 18] = [
     point("ingest.after_auth", &[Role::Ingest], "after the signature was verified"),
     point("ingest.before_ack", &[Role::Ingest], "when the record is produced and not acknowledged"),
     point(
@@ -33,6 +33,7 @@ pub const CRASH_POINTS: [CrashPoint; 17] = [
     point("stage.after_produce", STAGES, "after the outputs were produced"),
     point("stage.after_send_offsets", STAGES, "after the offsets joined the transaction"),
     point("stage.after_commit", STAGES, "after the commit"),
+    point("clickhouse.range_committed", &[Role::SinkClickhouse], "when a pending range is noted"),
     point("clickhouse.before_insert", &[Role::SinkClickhouse], "before an insert"),
     point(
         "clickhouse.after_insert",
@@ -52,13 +53,26 @@ const fn point(name: &'static str, roles: &'static [Role], place: &'static str) 
     CrashPoint { name, roles, place }
 }
 
-/// Defects that the oracle must find, by the name that `ADPULSE_BUG` takes.
-pub const SEEDED_BUGS: [&str; 7] = [
-    "commit_before_insert",
-    "ack_before_delivery",
-    "deduplication_off",
-    "window_off_by_one_day",
-    "state_kept_on_abort",
-    "state_not_restored",
-    "offsets_not_in_transaction",
+/// A defect that the binary can be told to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeededBug {
+    /// The name that `ADPULSE_BUG` takes.
+    pub name: &'static str,
+    /// The invariant that it breaks, whatever else it breaks.
+    pub breaks: &'static str,
+}
+
+/// Defects that the oracle must find.
+pub const SEEDED_BUGS: [SeededBug; 7] = [
+    bug("commit_before_insert", "I7"),
+    bug("ack_before_delivery", "I1"),
+    bug("deduplication_off", "I4"),
+    bug("window_off_by_one_day", "I4"),
+    bug("state_kept_on_abort", "I3"),
+    bug("state_not_restored", "I3"),
+    bug("offsets_not_in_transaction", "I8"),
 ];
+
+const fn bug(name: &'static str, breaks: &'static str) -> SeededBug {
+    SeededBug { name, breaks }
+}

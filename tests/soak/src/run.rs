@@ -56,8 +56,8 @@ impl Plan {
             steps,
             time: None,
             wait: true,
-            campaigns: 40,
-            per_second: 60.0,
+            campaigns: 25,
+            per_second: 30.0,
             settle_within: Duration::from_secs(120),
             bug: None,
             keep: None,
@@ -169,11 +169,11 @@ fn play(
     watch: &Watch,
     tell: &(dyn Fn(&Progress) + Sync),
 ) -> anyhow::Result<Played> {
-    anyhow::ensure!(
-        gets_through(watch, Instant::now(), STARTS_WITHIN),
-        "nothing gets through before the first fault"
-    );
-    let (mut played, first) = (Played::default(), Instant::now());
+    let mut played = Played::default();
+    if !gets_through(watch, Instant::now(), STARTS_WITHIN) {
+        played.not_as_planned.push("nothing gets through before the first fault".to_owned());
+    }
+    let first = Instant::now();
     for step in &plan.steps {
         if plan.time.is_some_and(|time| first.elapsed() >= time) {
             break;

@@ -44,7 +44,7 @@ fn every_crash_point_of_the_code_is_listed_and_every_listed_one_is_in_the_code()
 fn every_seeded_defect_of_the_code_is_listed_and_every_listed_one_is_in_the_code() {
     let code: BTreeSet<String> =
         in_the_code().into_iter().filter_map(|name| Some(name.strip_prefix("bug.")?.to_owned())).collect();
-    let listed: BTreeSet<String> = SEEDED_BUGS.iter().map(|&bug| bug.to_owned()).collect();
+    let listed: BTreeSet<String> = SEEDED_BUGS.iter().map(|bug| bug.name.to_owned()).collect();
     assert_eq!(code, listed, "the code (left) and the list (right)");
 }
 
@@ -56,7 +56,7 @@ fn the_command_prints_one_name_a_line() {
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(lines(&["--crash-points", "list"]), CRASH_POINTS.map(|point| point.name.to_owned()));
-    assert_eq!(lines(&["--seeded-bug", "list"]), SEEDED_BUGS.map(str::to_owned));
+    assert_eq!(lines(&["--seeded-bug", "list"]), SEEDED_BUGS.map(|bug| bug.name.to_owned()));
     let schedule = ["--seed", "5", "--schedule", "20"];
     assert_eq!(lines(&schedule), lines(&schedule), "one seed, one schedule");
 }
