@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::generator::{Door, Generator};
 use crate::journal::Class;
-use crate::oracle::log::inputs;
+use crate::oracle::log::{POSTGRES_OFFSETS, inputs};
 use crate::oracle::rows::Table;
 use crate::oracle::{Damage, Findings, stores};
 use crate::role::Role;
@@ -157,8 +157,7 @@ fn ahead(site: &Site) -> anyhow::Result<Vec<String>> {
         Ok(lags.iter().filter_map(|lag| Some((place(lag), lag.committed?))).collect())
     };
     let (postgres, clickhouse) = (committed(Role::SinkPostgres)?, committed(Role::SinkClickhouse)?);
-    let held =
-        stores::postgres(site, "SELECT topic || '/' || partition, next_offset::text FROM sink_offsets")?;
+    let held = stores::postgres(site, POSTGRES_OFFSETS)?;
     let mut found = beyond("Postgres", &postgres, &held);
     let tables: Vec<String> = HELD
         .iter()

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use kafka::{Admin, Isolation, ReadRange, TopicReader};
+use kafka::{Admin, Isolation, PartitionLag, ReadRange, TopicReader};
 use schemas::Topic;
 
+use super::stores;
 use crate::block_on;
 use crate::role::Role;
 use crate::site::{PREFIX, Site};
 
 /// The topics that sources write to.
 pub const RAW: [Topic; 4] = [Topic::RawFacebook, Topic::RawCrm, Topic::RawCsv, Topic::RawClock];
+/// How far Postgres says that it holds each partition of a topic.
+pub const POSTGRES_OFFSETS: &str = "SELECT topic || '/' || partition, next_offset::text FROM sink_offsets";
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// A committed record.
@@ -100,8 +103,24 @@ fn is_idle(site: &Site, role: Role) -> anyhow::Result<bool> {
     let admin = Admin::new(&settings)?;
     let (group, inputs) = (format!("{PREFIX}{}", role.name()), inputs(site, role));
     let ends = block_on(admin.end_offsets(&inputs, Isolation::ReadUncommitted))?;
-    let lags = block_on(admin.lag(&group, &inputs))?;
+    let mut lags = block_on(admin.lag(&group, &inputs))?;
+    if role == Role::SinkPostgres {
+        raise_to_stored(site, &mut lags)?;
+    }
     let hidden =
         ends.iter().any(|end| lags.iter().any(|lag| lag.partition == end.partition && lag.end < end.end));
     Ok(!hidden && kafka::nothing_left(&settings, &group, lags)?)
+}
+
+/// Postgres itself says how far it is; a sink that was killed after COMMIT tells the group only with its next batch.
+fn raise_to_stored(site: &Site, lags: &mut [PartitionLag]) -> anyhow::Result<()> {
+    let stored = stores::postgres(site, POSTGRES_OFFSETS)?;
+    for lag in lags {
+        let topic = lag.partition.topic.trim_start_matches(PREFIX);
+        let place = format!("{topic}/{}", lag.partition.partition);
+        let next = stored.get(&place).and_then(|next| next.parse().ok());
+        lag.committed = lag.committed.max(next);
+        lag.lag = lag.end - lag.committed.unwrap_or(0);
+    }
+    Ok(())
 }
