@@ -154,7 +154,7 @@ impl<'a> Generator<'a> {
 
     fn produce_bytes(&self, producer: &Producer, id: &str, record: &Record<'_>) -> anyhow::Result<()> {
         while !self.hopeless() {
-            if block_on(producer.send(record.clone())).is_ok() {
+            if block_on(producer.send(*record)).is_ok() {
                 self.sent.fetch_add(1, Ordering::Relaxed);
                 return self.journal.replied(id, true);
             }
