@@ -15,7 +15,7 @@ use crate::site::{PREFIX, Site};
 /// The topics that sources write to.
 pub const RAW: [Topic; 4] = [Topic::RawFacebook, Topic::RawCrm, Topic::RawCsv, Topic::RawClock];
 /// How far Postgres says that it holds each partition of a topic.
-pub const POSTGRES_OFFSETS: &str = "SELECT topic || '/' || partition, next_offset::text FROM sink_offsets";
+const POSTGRES_OFFSETS: &str = "SELECT topic || '/' || partition, next_offset::text FROM sink_offsets";
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// A committed record.
