@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use kafka::Admin;
+use kafka::{Admin, PartitionLag, TopicPartition};
 use schemas::Topic;
 use serde_json::json;
 
@@ -151,7 +151,7 @@ fn ahead(site: &Site) -> anyhow::Result<Vec<String>> {
     let admin = Admin::new(&site.kafka())?;
     let committed = |role: Role| -> anyhow::Result<BTreeMap<String, i64>> {
         let lags = block_on(admin.lag(&format!("{PREFIX}{}", role.name()), &inputs(site, role)))?;
-        let place = |lag: &kafka::PartitionLag| {
+        let place = |lag: &PartitionLag| {
             format!("{}/{}", lag.partition.topic.trim_start_matches(PREFIX), lag.partition.partition)
         };
         Ok(lags.iter().filter_map(|lag| Some((place(lag), lag.committed?))).collect())
@@ -167,14 +167,26 @@ fn ahead(site: &Site) -> anyhow::Result<Vec<String>> {
     let held = stores::clickhouse(site, &tables.join(" UNION ALL "))?;
     let known = |place: &String| HELD.iter().any(|(topic, _)| place.split('/').next() == Some(topic.name()));
     let clickhouse = clickhouse.into_iter().filter(|(place, _)| known(place)).collect();
-    Ok(beyond("ClickHouse", &clickhouse, &held))
+    let mut found = beyond("ClickHouse", &clickhouse, &held);
+    found.retain(|(lag, _)| {
+        // What lies between may be markers of transactions, which no table holds.
+        !kafka::nothing_left(&site.kafka(), "soak-watch", vec![lag.clone()]).unwrap_or(true)
+    });
+    Ok(found.into_iter().map(|(_, text)| text).collect())
 }
 
-fn beyond(store: &str, committed: &BTreeMap<String, i64>, held: &Table) -> Vec<String> {
+/// Where a group is ahead, as a range of the log and in words.
+fn beyond(store: &str, committed: &BTreeMap<String, i64>, held: &Table) -> Vec<(PartitionLag, String)> {
     let durable = |place: &String| held.get(place).and_then(|offset| offset.parse().ok()).unwrap_or(0);
     let ahead = committed.iter().filter(|(place, offset)| **offset > durable(place));
     ahead
-        .map(|(place, offset)| format!("{store} {place}: committed {offset}, durable {}", durable(place)))
+        .filter_map(|(place, &end)| {
+            let (topic, partition) = place.split_once('/')?;
+            let partition = TopicPartition::new(format!("{PREFIX}{topic}"), partition.parse().ok()?);
+            let from = durable(place);
+            let lag = PartitionLag { partition, committed: Some(from), end, lag: end - from };
+            Some((lag, format!("{store} {place}: committed {end}, durable {from}")))
+        })
         .collect()
 }
 
