@@ -24,8 +24,8 @@ pub async fn run(session: &mut Session<'_>) -> Result<(), End> {
     while let Some(event) = session.next().await? {
         let next = match event {
             SinkEvent::Assigned { committed, .. } => {
-                kept = kept_until(committed);
-                start(session, &mut writer).await?
+                kept = kept_until(&committed);
+                start(session, &mut writer, &committed, &mut kept).await?
             }
             SinkEvent::Batch(batch) => store(session, &mut writer, &batch, &mut kept).await?,
             SinkEvent::Revoked { .. } | SinkEvent::Lost { .. } => Next::Done,
@@ -37,12 +37,18 @@ pub async fn run(session: &mut Session<'_>) -> Result<(), End> {
     Ok(())
 }
 
-fn kept_until(committed: Vec<CommittedOffset>) -> Offsets {
-    committed.into_iter().filter_map(|entry| Some((entry.partition, entry.offset?))).collect()
+fn kept_until(committed: &[CommittedOffset]) -> Offsets {
+    committed.iter().filter_map(|entry| Some((entry.partition.clone(), entry.offset?))).collect()
 }
 
-/// Begins where the store says; what it does not know is read from the oldest record.
-async fn start(session: &mut Session<'_>, writer: &mut PostgresSink) -> Result<Next, End> {
+/// Begins where the store says; what it does not know is read from the oldest record. The group is told of what the store has
+/// and it has not heard of: a predecessor died between the two.
+async fn start(
+    session: &mut Session<'_>,
+    writer: &mut PostgresSink,
+    committed: &[CommittedOffset],
+    kept: &mut Offsets,
+) -> Result<Next, End> {
     let mut backoff = Backoff::new();
     let positions = loop {
         match writer.positions().await {
@@ -55,12 +61,25 @@ async fn start(session: &mut Session<'_>, writer: &mut PostgresSink) -> Result<N
         }
     };
     let topics = &session.context.topics;
-    let starts = positions
+    let stored: Vec<(TopicPartition, i64)> = positions
         .into_iter()
-        .map(|((topic, partition), offset)| (TopicPartition::new(topics.name(topic), partition), offset));
-    session.consumer.begin_at(starts.collect()).await?;
+        .map(|((topic, partition), offset)| (TopicPartition::new(topics.name(topic), partition), offset))
+        .collect();
+    session.consumer.begin_at(stored.clone()).await?;
     session.ready();
-    Ok(Next::Done)
+    let mut unheard = stored;
+    unheard.retain(|(partition, offset)| {
+        let heard = committed.iter().find(|entry| entry.partition == *partition);
+        heard.is_some_and(|heard| heard.offset.is_none_or(|heard| heard < *offset))
+    });
+    if unheard.is_empty() {
+        return Ok(Next::Done);
+    }
+    let settled = session.settle(unheard.clone()).await?;
+    if settled == Next::Done {
+        kept.extend(unheard);
+    }
+    Ok(settled)
 }
 
 /// Makes a batch durable, however long the store takes.

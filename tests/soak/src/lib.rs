@@ -24,6 +24,7 @@ pub mod oracle;
 pub mod report;
 pub mod run;
 pub mod bugs;
+pub mod cases;
 
 use std::sync::OnceLock;
 

@@ -13,6 +13,7 @@ use anyhow::{Context as _, bail};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use soak::bugs;
+use soak::cases::{GROUPS, Group};
 use soak::points::{CRASH_POINTS, SEEDED_BUGS};
 use soak::run::{Plan, Progress, run};
 use soak::schedule::Schedule;
@@ -40,6 +41,9 @@ struct Cli {
     /// Keep logs, journal and the engines' data in this folder.
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
+    /// The faults that must pass, each once, by what breaks; `list` prints the groups with their rules.
+    #[arg(long, value_name = "GROUP", conflicts_with_all = ["faults", "minutes", "seeded_bug"])]
+    cases: Option<String>,
     /// Switch a defect on that the oracle must find; `list` prints their names.
     #[arg(long, value_name = "NAME")]
     seeded_bug: Option<String>,
@@ -76,9 +80,20 @@ fn soak(cli: &Cli) -> anyhow::Result<ExitCode> {
     if let Some(count) = cli.schedule {
         return print(Schedule::new(seed, &cli.faults).take(count).map(|step| format!("{:?}", step.fault)));
     }
-    let plan = match &cli.seeded_bug {
-        Some(bug) => Plan { keep: cli.keep.clone(), ..bugs::plan(bug, seed)? },
-        None => plan(cli, seed)?,
+    if cli.cases.as_deref() == Some("list") {
+        let rules = |group: &Group| {
+            group.cases().into_iter().map(|case| format!("{}: {}", group.name, case.rule)).collect::<Vec<_>>()
+        };
+        return print(GROUPS.iter().flat_map(rules));
+    }
+    let group =
+        cli.cases.as_deref().map(|name| Group::named(name).context("--cases: `list` prints the groups"));
+    let group = group.transpose()?;
+    let keep = cli.keep.clone();
+    let plan = match (&cli.seeded_bug, group) {
+        (Some(bug), _) => Plan { keep, ..bugs::plan(bug, seed)? },
+        (None, Some(group)) => Plan { keep, ..Plan::of(cli.seed.unwrap_or(group.seed), group.steps()) },
+        (None, None) => plan(cli, seed)?,
     };
     if !cli.json {
         eprintln!("soak: seed {seed}");
@@ -86,6 +101,12 @@ fn soak(cli: &Cli) -> anyhow::Result<ExitCode> {
     let teller = Teller::new(cli, plan.time);
     let report = run(&plan, &|progress| teller.tell(progress))?;
     teller.bar.finish_and_clear();
+    for case in group.into_iter().flat_map(Group::cases).filter(|_| !cli.json) {
+        match case.unavailable(&report) {
+            Some(seconds) => eprintln!("soak: {}: unavailable for at most {seconds} s", case.rule),
+            None => eprintln!("soak: {}: not every fault was injected", case.rule),
+        }
+    }
     print([serde_json::to_string(&report)?].into_iter())?;
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
