@@ -264,14 +264,17 @@ fn lost(group: &str, partition: &TopicPartition, expected: i64, found: i64) -> K
 
 /// Whether the client goes on by itself after reporting this error.
 pub(crate) trait Transience {
-    /// `true` for lost connections and leader changes.
+    /// `true` for lost connections and leader changes, also where offsets are asked for.
     fn is_transient(&self) -> bool;
 }
 
 impl Transience for ClientError {
     fn is_transient(&self) -> bool {
         use rdkafka::error::RDKafkaErrorCode as Code;
-        let (Self::MessageConsumption(code) | Self::MetadataFetch(code)) = self else { return false };
+        let (Self::MessageConsumption(code) | Self::MetadataFetch(code) | Self::OffsetFetch(code)) = self
+        else {
+            return false;
+        };
         matches!(
             code,
             Code::BrokerTransportFailure
@@ -281,6 +284,10 @@ impl Transience for ClientError {
                 | Code::RequestTimedOut
                 | Code::NotLeaderForPartition
                 | Code::LeaderNotAvailable
+                // What this client knows of the leaders is older or newer than what the broker knows: after a restart.
+                | Code::FencedLeaderEpoch
+                | Code::UnknownLeaderEpoch
+                | Code::OffsetNotAvailable
                 | Code::CoordinatorNotAvailable
                 | Code::NotCoordinator
                 | Code::CoordinatorLoadInProgress
@@ -323,4 +330,20 @@ pub fn nothing_left(
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdkafka::error::RDKafkaErrorCode as Code;
+
+    #[test]
+    fn a_leader_that_is_being_found_is_waited_for_also_where_offsets_are_asked_for() {
+        for code in [Code::LeaderNotAvailable, Code::UnknownLeaderEpoch, Code::FencedLeaderEpoch] {
+            assert!(ClientError::OffsetFetch(code).is_transient(), "{code:?}");
+            assert!(ClientError::MessageConsumption(code).is_transient(), "{code:?}");
+        }
+        assert!(!ClientError::OffsetFetch(Code::TopicAuthorizationFailed).is_transient());
+        assert!(!ClientError::MessageConsumption(Code::OffsetOutOfRange).is_transient());
+    }
 }
