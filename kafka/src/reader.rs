@@ -275,6 +275,14 @@ impl Transience for ClientError {
         else {
             return false;
         };
+        // What this client knows of the leaders is older or newer than what the broker knows: after a restart. While consuming
+        // the client sees to it by itself and does not report it.
+        let asks = matches!(self, Self::OffsetFetch(_));
+        if asks
+            && matches!(code, Code::FencedLeaderEpoch | Code::UnknownLeaderEpoch | Code::OffsetNotAvailable)
+        {
+            return true;
+        }
         matches!(
             code,
             Code::BrokerTransportFailure
@@ -284,10 +292,6 @@ impl Transience for ClientError {
                 | Code::RequestTimedOut
                 | Code::NotLeaderForPartition
                 | Code::LeaderNotAvailable
-                // What this client knows of the leaders is older or newer than what the broker knows: after a restart.
-                | Code::FencedLeaderEpoch
-                | Code::UnknownLeaderEpoch
-                | Code::OffsetNotAvailable
                 | Code::CoordinatorNotAvailable
                 | Code::NotCoordinator
                 | Code::CoordinatorLoadInProgress
@@ -341,7 +345,6 @@ mod tests {
     fn a_leader_that_is_being_found_is_waited_for_also_where_offsets_are_asked_for() {
         for code in [Code::LeaderNotAvailable, Code::UnknownLeaderEpoch, Code::FencedLeaderEpoch] {
             assert!(ClientError::OffsetFetch(code).is_transient(), "{code:?}");
-            assert!(ClientError::MessageConsumption(code).is_transient(), "{code:?}");
         }
         assert!(!ClientError::OffsetFetch(Code::TopicAuthorizationFailed).is_transient());
         assert!(!ClientError::MessageConsumption(Code::OffsetOutOfRange).is_transient());
