@@ -34,16 +34,6 @@ fn encode<T: Serialize + Deserialize<'static>>(bencher: Bencher, topic: Topic) {
     });
 }
 
-/// The way of the roles that read events.
-#[divan::bench]
-fn decode_event(bencher: Bencher) {
-    let bytes = encoded(Topic::Events, &examples::of::<Event<'_>>(Topic::Events).remove(0));
-    let mut decoder = Schemas::compiled().decoder();
-    bencher
-        .counter(ItemsCount::new(1_usize))
-        .bench_local(|| decoder.decode_event(black_box(Some(bytes))).is_ok());
-}
-
 macro_rules! records {
     ($($name:ident, $record:ty, $topic:ident;)*) => {$(
         mod $name {

@@ -15,8 +15,7 @@ use serde_avro_fast::de::read::SliceRead;
 use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
 use serde_avro_fast::ser::{SerializerConfig, SerializerState};
 
-use crate::record::Event;
-use crate::{CodecError, RegistryClient, RegistryError, Topic, event_datum};
+use crate::{CodecError, RegistryClient, RegistryError, Topic, datum};
 
 const MAGIC: u8 = 0;
 const HEADER_BYTES: usize = 5;
@@ -27,10 +26,17 @@ const LIST_ITEMS_MAX: usize = 100_000;
 /// How many unknown ids are remembered, so that damaged headers do not turn into a storm of look-ups.
 const UNKNOWN_IDS_MAX: usize = 1_024;
 
+/// A schema, and the record whose type has its order where it is one of this build's.
+#[derive(Clone)]
+struct Known {
+    schema: Arc<Schema>,
+    record: Option<&'static str>,
+}
+
 /// The schemas known to this process: those it writes with, and those it has met.
 pub struct Schemas {
     write_ids: HashMap<Topic, u32>,
-    known: RwLock<HashMap<u32, Arc<Schema>>>,
+    known: RwLock<HashMap<u32, Known>>,
     unknown: RwLock<HashSet<u32>>,
     registry: Option<RegistryClient>,
 }
@@ -69,11 +75,12 @@ impl Schemas {
     fn new(write_ids: HashMap<Topic, u32>, registry: Option<RegistryClient>) -> Self {
         let mut known = HashMap::new();
         for released in released() {
-            known.insert(fingerprint_id_of(released), Arc::clone(released));
+            let schema = Arc::clone(released);
+            known.insert(fingerprint_id_of(released), Known { schema, record: None });
         }
         for topic in Topic::ALL {
-            known.insert(fingerprint_id(topic), Arc::clone(compiled(topic)));
-            known.insert(write_ids[&topic], Arc::clone(compiled(topic)));
+            known.insert(fingerprint_id(topic), compiled(topic).clone());
+            known.insert(write_ids[&topic], compiled(topic).clone());
         }
         Self { write_ids, known: RwLock::new(known), unknown: RwLock::default(), registry }
     }
@@ -83,7 +90,8 @@ impl Schemas {
     pub fn encoder(&self, topic: Topic) -> Encoder {
         let mut header = [MAGIC; HEADER_BYTES];
         header[1..].copy_from_slice(&self.write_ids[&topic].to_be_bytes());
-        Encoder { header, config: SerializerConfig::new(compiled(topic)) }
+        let Known { schema, record } = compiled(topic);
+        Encoder { header, record: record.unwrap_or_default(), config: SerializerConfig::new(schema) }
     }
 
     /// A decoder of any topic's values.
@@ -92,9 +100,9 @@ impl Schemas {
         Decoder { schemas: Arc::clone(self), last: None }
     }
 
-    fn by_id(&self, id: u32) -> Result<Arc<Schema>, CodecError> {
-        if let Some(schema) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
-            return Ok(Arc::clone(schema));
+    fn by_id(&self, id: u32) -> Result<Known, CodecError> {
+        if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            return Ok(known.clone());
         }
         let Some(registry) = &self.registry else { return Err(CodecError::UnknownSchema { id }) };
         if self.unknown.read().unwrap_or_else(PoisonError::into_inner).contains(&id) {
@@ -116,15 +124,16 @@ impl Schemas {
             record: "Avro schema",
             reason: format!("schema id {id}: {e}"),
         })?;
-        let schema = Arc::new(schema);
-        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&schema));
-        Ok(schema)
+        let known = Known { schema: Arc::new(schema), record: None };
+        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(id, known.clone());
+        Ok(known)
     }
 }
 
 /// Encodes the values of one topic.
 pub struct Encoder {
     header: [u8; HEADER_BYTES],
+    record: &'static str,
     config: SerializerConfig<'static>,
 }
 
@@ -136,18 +145,23 @@ impl Encoder {
     pub fn encode<T: Serialize>(&mut self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let start = out.len();
         out.extend_from_slice(&self.header);
-        let mut state = SerializerState::from_writer(&mut *out, &mut self.config);
-        value.serialize(state.serializer()).map_err(|e| {
+        if datum::write(value, self.record, out).is_ok() {
+            return Ok(());
+        }
+        // The codec of any schema finds the words for what is wrong.
+        out.truncate(start + HEADER_BYTES);
+        let outcome = encoded(value, &mut self.config, out);
+        if outcome.is_err() {
             out.truncate(start);
-            CodecError::NotEncodable { record: std::any::type_name::<T>(), reason: e.to_string() }
-        })
+        }
+        outcome
     }
 }
 
 /// Decodes values, whatever schema they were written with. Cheap to make; one per thread remembers the last schema.
 pub struct Decoder {
     schemas: Arc<Schemas>,
-    last: Option<(u32, Arc<Schema>)>,
+    last: Option<(u32, Known)>,
 }
 
 impl Decoder {
@@ -156,22 +170,13 @@ impl Decoder {
     /// # Errors
     /// Every error but [`CodecError::Registry`] is a property of the bytes and stays the same when tried again.
     pub fn decode<'a, T: Deserialize<'a>>(&mut self, bytes: Option<&'a [u8]>) -> Result<T, CodecError> {
-        let (schema, datum) = self.unframed(bytes)?;
-        decoded(schema, datum)
-    }
-
-    /// The same for the values of `events`, several times faster when this build's schema wrote them.
-    ///
-    /// # Errors
-    /// As [`Self::decode`].
-    pub fn decode_event<'a>(&mut self, bytes: Option<&'a [u8]>) -> Result<Event<'a>, CodecError> {
-        let (schema, datum) = self.unframed(bytes)?;
-        let by_hand = Arc::ptr_eq(schema, compiled_events()).then(|| event_datum::read(datum)).flatten();
-        by_hand.map_or_else(|| decoded(schema, datum), Ok)
+        let (Known { schema, record }, datum) = self.unframed(bytes)?;
+        let plain = record.and_then(|record| datum::read(datum, record, LIST_ITEMS_MAX));
+        plain.map_or_else(|| decoded(schema, datum), Ok)
     }
 
     /// The schema that a value was written with, and the value.
-    fn unframed<'a>(&mut self, bytes: Option<&'a [u8]>) -> Result<(&Arc<Schema>, &'a [u8]), CodecError> {
+    fn unframed<'a>(&mut self, bytes: Option<&'a [u8]>) -> Result<(&Known, &'a [u8]), CodecError> {
         let bytes = bytes.ok_or(CodecError::NoValue)?;
         let Some((&[MAGIC, a, b, c, d], datum)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
             return Err(CodecError::NotFramed);
@@ -180,11 +185,12 @@ impl Decoder {
         if self.last.as_ref().is_none_or(|(last, _)| *last != id) {
             self.last = Some((id, self.schemas.by_id(id)?));
         }
-        let (_, schema) = self.last.as_ref().expect("it was put there");
-        Ok((schema, datum))
+        let (_, known) = self.last.as_ref().expect("it was put there");
+        Ok((known, datum))
     }
 }
 
+/// Reads a datum by the names of its fields, whatever schema wrote it.
 fn decoded<'a, T: Deserialize<'a>>(schema: &Schema, datum: &'a [u8]) -> Result<T, CodecError> {
     let malformed = |reason| CodecError::Malformed { record: std::any::type_name::<T>(), reason };
     let mut config = DeserializerConfig::new(schema);
@@ -197,22 +203,24 @@ fn decoded<'a, T: Deserialize<'a>>(schema: &Schema, datum: &'a [u8]) -> Result<T
     }
 }
 
-/// The parsed schema of this build for a topic, parsed once.
-fn compiled(topic: Topic) -> &'static Arc<Schema> {
-    static PARSED: OnceLock<HashMap<Topic, Arc<Schema>>> = OnceLock::new();
-    let parsed = PARSED.get_or_init(|| {
-        Topic::ALL
-            .into_iter()
-            .map(|topic| (topic, Arc::new(topic.avsc().parse().expect("the tests parse every schema"))))
-            .collect()
-    });
-    &parsed[&topic]
+/// Writes a datum by the names of its fields.
+fn encoded<T: Serialize>(value: &T, config: &mut SerializerConfig<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    let mut state = SerializerState::from_writer(out, config);
+    value.serialize(state.serializer()).map_err(|e| CodecError::NotEncodable {
+        record: std::any::type_name::<T>(),
+        reason: e.to_string(),
+    })
 }
 
-/// That of `events`, without a look-up for each record.
-fn compiled_events() -> &'static Arc<Schema> {
-    static EVENTS: OnceLock<&'static Arc<Schema>> = OnceLock::new();
-    EVENTS.get_or_init(|| compiled(Topic::Events))
+/// The schema of this build for a topic, parsed once.
+fn compiled(topic: Topic) -> &'static Known {
+    static PARSED: OnceLock<HashMap<Topic, Known>> = OnceLock::new();
+    let parse = |topic: Topic| {
+        let schema = Arc::new(topic.avsc().parse().expect("the tests parse every schema"));
+        (topic, Known { schema, record: Some(topic.record()) })
+    };
+    let parsed = PARSED.get_or_init(|| Topic::ALL.into_iter().map(parse).collect());
+    &parsed[&topic]
 }
 
 /// Schemas of earlier releases that have changed since: without a registry, what they wrote is still read.
@@ -232,10 +240,29 @@ fn released() -> &'static [Arc<Schema>] {
 }
 
 fn fingerprint_id(topic: Topic) -> u32 {
-    fingerprint_id_of(compiled(topic))
+    fingerprint_id_of(&compiled(topic).schema)
 }
 
 fn fingerprint_id_of(schema: &Schema) -> u32 {
     let [a, b, c, d, ..] = *schema.rabin_fingerprint();
     (u32::from_le_bytes([a, b, c, d]) & (FINGERPRINT_BIT - 1)) | FINGERPRINT_BIT
+}
+
+#[cfg(test)]
+pub(crate) mod by_name {
+    //! The slow ways, to hold the fast ones against.
+
+    use super::{SerializerConfig, compiled, decoded, encoded};
+    use crate::{CodecError, Topic};
+    use serde::{Deserialize, Serialize};
+
+    pub(crate) fn encode<T: Serialize>(topic: Topic, value: &T) -> Vec<u8> {
+        let mut out = Vec::new();
+        encoded(value, &mut SerializerConfig::new(&compiled(topic).schema), &mut out).unwrap();
+        out
+    }
+
+    pub(crate) fn decode<'a, T: Deserialize<'a>>(topic: Topic, datum: &'a [u8]) -> Result<T, CodecError> {
+        decoded(&compiled(topic).schema, datum)
+    }
 }

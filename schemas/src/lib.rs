@@ -8,9 +8,9 @@
 #[cfg(feature = "codec")]
 mod codec;
 #[cfg(feature = "codec")]
-mod error;
+mod datum;
 #[cfg(feature = "codec")]
-mod event_datum;
+mod error;
 pub mod examples;
 mod key;
 pub mod record;

@@ -140,6 +140,24 @@ impl Topic {
             Self::DeadLetters => include_str!("../avro/dead_letter.avsc"),
         }
     }
+
+    /// The record that its values are, in the schema as in [`crate::record`].
+    #[must_use]
+    pub const fn record(self) -> &'static str {
+        match self {
+            Self::RawFacebook | Self::RawCrm | Self::RawCsv | Self::RawClock => "RawEvent",
+            Self::Events => "Event",
+            Self::Leads => "Lead",
+            Self::Accounts => "Account",
+            Self::Campaigns => "Campaign",
+            Self::CampaignDays => "CampaignDay",
+            Self::Scores => "CampaignScore",
+            Self::Watermarks => "Watermark",
+            Self::Recommendations => "Recommendation",
+            Self::Alerts => "Alert",
+            Self::DeadLetters => "DeadLetter",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -156,6 +174,8 @@ mod tests {
             assert_eq!(spec.retention_days.is_some(), spec.cleanup == Cleanup::Delete, "{topic:?}");
             let file = format!("{}/avro/{}.avsc", env!("CARGO_MANIFEST_DIR"), spec.schema);
             assert_eq!(std::fs::read_to_string(file).unwrap(), topic.avsc());
+            let schema: serde_json::Value = serde_json::from_str(topic.avsc()).unwrap();
+            assert_eq!(schema["name"], topic.record());
         }
     }
 }
