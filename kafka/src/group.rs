@@ -20,6 +20,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::client::{client_error, log_line, record_lag};
 use crate::error::KafkaError;
 use crate::metrics;
+use crate::native::FetchingConsumer;
 use crate::record::TopicPartition;
 use crate::settings::{GroupOptions, KafkaSettings};
 
@@ -84,13 +85,19 @@ fn partitions_in(list: &TopicPartitionList) -> Vec<TopicPartition> {
 }
 
 /// A subscribed consumer.
-pub(crate) struct GroupConsumer(BaseConsumer<GroupContext>);
+pub(crate) struct GroupConsumer(FetchingConsumer<GroupContext>);
 
 impl std::ops::Deref for GroupConsumer {
-    type Target = BaseConsumer<GroupContext>;
+    type Target = FetchingConsumer<GroupContext>;
 
     fn deref(&self) -> &Self::Target {
         &self.0
+    }
+}
+
+impl std::ops::DerefMut for GroupConsumer {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
     }
 }
 
@@ -119,6 +126,7 @@ pub(crate) fn join(
     };
     let consumer = BaseConsumer::from_config_and_context(&settings.group_consumer(options)?, context)
         .map_err(KafkaError::client("consumer"))
+        .map(FetchingConsumer::new)
         .map(GroupConsumer)?;
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     consumer.subscribe(&topics).map_err(KafkaError::client("subscribing"))?;
@@ -144,9 +152,11 @@ pub(crate) fn rebalance_waits(consumer: &GroupConsumer) -> bool {
 
 /// Starts fetching exactly at these offsets. An empty list acknowledges the assignment and fetches nothing.
 pub(crate) fn assign_at(
-    consumer: &GroupConsumer,
+    consumer: &mut GroupConsumer,
     starts: impl IntoIterator<Item = (TopicPartition, i64)>,
 ) -> Result<(), KafkaError> {
+    let starts: Vec<(TopicPartition, i64)> = starts.into_iter().collect();
+    consumer.join_queues(starts.iter().map(|(partition, _)| partition))?;
     consumer.assign(&offset_list(starts)?).map_err(KafkaError::client("assigning"))
 }
 
@@ -154,10 +164,11 @@ pub(crate) fn assign_at(
 /// same partitions again would do too, but twice in quick succession it makes the client library abort the process: it
 /// then stops one fetcher twice.
 pub(crate) fn seek(
-    consumer: &GroupConsumer,
+    consumer: &mut GroupConsumer,
     offsets: impl IntoIterator<Item = (TopicPartition, i64)>,
     timeout: Duration,
 ) -> Result<(), KafkaError> {
+    consumer.discard();
     let sought =
         consumer.seek_partitions(offset_list(offsets)?, timeout).map_err(KafkaError::client("seeking"))?;
     let refused = sought.elements().iter().find_map(|element| element.error().err());
@@ -212,6 +223,12 @@ pub(crate) fn committed(
         committed.push(CommittedOffset { partition: partition.clone(), offset, metadata });
     }
     Ok(committed)
+}
+
+/// Gives the partitions back, with whatever was fetched of them.
+pub(crate) fn unassign(consumer: &mut GroupConsumer) -> Result<(), KafkaError> {
+    consumer.discard();
+    consumer.unassign().map_err(KafkaError::client("unassigning"))
 }
 
 /// Closes the consumer, waiting at most `deadline`: with brokers or coordinator gone librdkafka may take longer, and then the

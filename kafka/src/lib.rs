@@ -13,6 +13,7 @@ mod record;
 mod murmur2;
 mod shutdown;
 mod client;
+mod native;
 mod repeats;
 mod group;
 mod positions;

@@ -13,9 +13,13 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::QuietContext;
 use crate::error::KafkaError;
+use crate::native::FetchingConsumer;
 use crate::record::{ConsumedRecord, TopicPartition};
 use crate::settings::{Isolation, KafkaSettings};
 use crate::topics::{PartitionLag, inspector, partitions_of, watermarks};
+
+/// How long nothing may come before the reader looks around.
+const QUIET: Duration = Duration::from_millis(100);
 
 /// Which part of a topic to read.
 #[derive(Debug, Clone)]
@@ -61,7 +65,7 @@ pub struct PartitionSpan {
 
 /// A bounded read of one topic.
 pub struct TopicReader {
-    client: BaseConsumer<QuietContext>,
+    client: FetchingConsumer<QuietContext>,
     topic: String,
     spans: Vec<PartitionSpan>,
     /// Partitions not yet read to their end, with that end.
@@ -123,8 +127,8 @@ impl TopicReader {
         reader.waiting.clone_from(&reader.spans);
         reader.fetch(|_| true)?;
         loop {
-            let goes_on = match reader.client.poll(Duration::from_millis(100)) {
-                Some(Ok(message)) => visit(Some(ConsumedRecord::from_message(&message))),
+            let goes_on = match reader.client.next_within(QUIET) {
+                Some(Ok(record)) => visit(Some(record)),
                 Some(Err(ClientError::PartitionEOF(_))) => true,
                 Some(Err(error)) if error.is_transient() => visit(None),
                 Some(Err(error)) => return Err(KafkaError::Client { operation: "following", source: error }),
@@ -155,6 +159,7 @@ impl TopicReader {
         }
         let config = settings.assigned_consumer(group, range.isolation, 16 << 20)?;
         let client = BaseConsumer::from_config_and_context(&config, QuietContext)
+            .map(FetchingConsumer::new)
             .map_err(KafkaError::client("consumer"))?;
         Ok(Self {
             client,
@@ -170,6 +175,7 @@ impl TopicReader {
     /// Partitions that have nothing are done.
     fn fetch(&mut self, more: impl Fn(usize) -> bool) -> Result<(), KafkaError> {
         let mut assignment = TopicPartitionList::new();
+        let mut fetched = Vec::new();
         while more(assignment.count()) {
             let Some(span) = self.waiting.pop() else { break };
             if span.from == span.until {
@@ -179,7 +185,9 @@ impl TopicReader {
             assignment
                 .add_partition_offset(&self.topic, span.partition, Offset::Offset(span.from))
                 .map_err(KafkaError::client("assigning"))?;
+            fetched.push(TopicPartition::new(self.topic.as_str(), span.partition));
         }
+        self.client.join_queues(&fetched)?;
         self.client.assign(&assignment).map_err(KafkaError::client("assigning"))
     }
 
@@ -208,10 +216,9 @@ impl TopicReader {
         let mut run: Option<(i32, i64)> = None;
         let mut idle_since: Option<Instant> = None;
         while !self.open.is_empty() {
-            match self.client.poll(Duration::from_millis(100)) {
-                Some(Ok(message)) => {
+            match self.client.next_within(QUIET) {
+                Some(Ok(record)) => {
                     idle_since = None;
-                    let record = ConsumedRecord::from_message(&message);
                     let until = match run {
                         Some((partition, until)) if partition == record.partition => until,
                         _ => {
@@ -222,7 +229,6 @@ impl TopicReader {
                     };
                     let (partition, ends) = (record.partition, record.offset + 1 >= until);
                     let goes_on = record.offset >= until || visit(record);
-                    drop(message);
                     if !goes_on {
                         self.open.clear();
                         self.waiting.clear();

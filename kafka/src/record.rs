@@ -3,10 +3,11 @@
 //! Both directions borrow: a consumed record lives until the next poll, a produced record is copied into librdkafka's
 //! queue by the call that takes it. Nothing here knows what the bytes mean.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
+use rdkafka::message::{Header, OwnedHeaders};
+
+use crate::native::NativeHeaders;
 
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -125,18 +126,6 @@ pub struct ConsumedRecord<'a> {
 }
 
 impl<'a> ConsumedRecord<'a> {
-    pub(crate) fn from_message(message: &'a BorrowedMessage<'a>) -> Self {
-        Self {
-            topic: message.topic(),
-            partition: message.partition(),
-            offset: message.offset(),
-            timestamp_ms: message.timestamp().to_millis(),
-            key: message.key(),
-            value: message.payload(),
-            headers: Headers(Source::Message(message)),
-        }
-    }
-
     /// Bytes of key and value.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
@@ -150,7 +139,7 @@ pub struct Headers<'a>(Source<'a>);
 
 #[derive(Clone, Copy)]
 enum Source<'a> {
-    Message(&'a BorrowedMessage<'a>),
+    Native(NativeHeaders<'a>),
     Pairs(&'a [(&'a str, &'a [u8])]),
     Arena { bytes: &'a [u8], spans: &'a [HeaderSpan] },
 }
@@ -178,6 +167,10 @@ impl<'a> Headers<'a> {
         Self(Source::Pairs(pairs))
     }
 
+    pub(crate) fn from_native(headers: NativeHeaders<'a>) -> Self {
+        Self(Source::Native(headers))
+    }
+
     pub(crate) fn from_arena(bytes: &'a [u8], spans: &'a [HeaderSpan]) -> Self {
         Self(Source::Arena { bytes, spans })
     }
@@ -200,24 +193,17 @@ impl<'a> Source<'a> {
         match self {
             Self::Pairs(pairs) => pairs.get(index).map(|(name, value)| (*name, Some(*value))),
             Self::Arena { bytes, spans } => spans.get(index).map(|span| {
-                let name = std::str::from_utf8(&bytes[span.name.clone()]).unwrap_or(UNREADABLE_HEADER_NAME);
-                (name, span.value.clone().map(|range| &bytes[range]))
+                let value = span.value.clone().map(|range| &bytes[range]);
+                (readable(&bytes[span.name.clone()]), value)
             }),
-            Self::Message(message) => {
-                let headers = message.headers()?;
-                if index >= headers.count() {
-                    return None;
-                }
-                // The binding panics on a name that is not UTF-8. Anybody who may write to the topic could send one,
-                // and it must not take the worker down.
-                let header = catch_unwind(AssertUnwindSafe(|| headers.try_get(index)));
-                match header {
-                    Ok(header) => header.map(|header| (header.key, header.value)),
-                    Err(_) => Some((UNREADABLE_HEADER_NAME, None)),
-                }
-            }
+            Self::Native(headers) => headers.get(index).map(|(name, value)| (readable(name), value)),
         }
     }
+}
+
+/// Anybody who may write to a topic can send a name that is not text; the record itself stays readable.
+fn readable(name: &[u8]) -> &str {
+    std::str::from_utf8(name).unwrap_or(UNREADABLE_HEADER_NAME)
 }
 
 impl std::fmt::Debug for Headers<'_> {

@@ -70,7 +70,7 @@ impl TransactionalUpload {
         if let Some(failure) = link.delivery_failure() {
             return Err(error_of(&self.transactional_id, failure));
         }
-        Outputs::new(link.producer(), self.patience, &mut self.counts).send(record)?;
+        Outputs::new(link, self.patience, &mut self.counts).send(record)?;
         self.records += 1;
         Ok(())
     }

@@ -204,12 +204,15 @@ fn decoded<'a, T: Deserialize<'a>>(schema: &Schema, datum: &'a [u8]) -> Result<T
 }
 
 /// Writes a datum by the names of its fields.
-fn encoded<T: Serialize>(value: &T, config: &mut SerializerConfig<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
+fn encoded<T: Serialize>(
+    value: &T,
+    config: &mut SerializerConfig<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), CodecError> {
     let mut state = SerializerState::from_writer(out, config);
-    value.serialize(state.serializer()).map_err(|e| CodecError::NotEncodable {
-        record: std::any::type_name::<T>(),
-        reason: e.to_string(),
-    })
+    value
+        .serialize(state.serializer())
+        .map_err(|e| CodecError::NotEncodable { record: std::any::type_name::<T>(), reason: e.to_string() })
 }
 
 /// The schema of this build for a topic, parsed once.

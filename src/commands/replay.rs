@@ -134,7 +134,7 @@ impl Reading {
         if self.records.is_multiple_of(PROGRESS_EVERY) {
             self.tell(record);
         }
-        let event = match self.decoder.decode(record.value) {
+        let event = match self.decoder.decode::<Event<'_>>(record.value) {
             Ok(event) => event,
             // The registry does not answer; the record may be sound.
             Err(error) if error.is_transient() => {

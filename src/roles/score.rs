@@ -9,7 +9,7 @@ use std::sync::Arc;
 use kafka::{ConsumedRecord, Outputs, Placement, Stage, StageError};
 use processor::{Outcome, Policy, ScoreOutput, Scorer};
 use schemas::record::{
-    Account, Alert, Campaign, CampaignDay, CampaignScore, EventBody, Origin, Recommendation, Watermark,
+    Account, Alert, Campaign, CampaignDay, CampaignScore, Event, EventBody, Origin, Recommendation, Watermark,
 };
 use schemas::{Decoder, Topic};
 
@@ -107,7 +107,7 @@ impl Stage for Score {
     }
 
     fn process(&mut self, record: ConsumedRecord<'_>, out: &mut Outputs<'_>) -> Result<(), StageError> {
-        let (refused, observed_at) = match self.decoder.decode(record.value) {
+        let (refused, observed_at) = match self.decoder.decode::<Event<'_>>(record.value) {
             Ok(mut event) => match record.key.map(std::str::from_utf8).transpose() {
                 Ok(key) => {
                     if matches!(event.body, EventBody::Tick(_)) && seeded("bug.window_off_by_one_day") {

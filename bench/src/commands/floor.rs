@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use devstack::Engine;
+use schemas::record::Event;
 use schemas::{Schemas, Topic};
 
 use super::float;
@@ -25,7 +26,7 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
         report.add("consume", timed(&site, |_, _| ()).await?);
         let mut decoder = Schemas::compiled().decoder();
         let decode = move |_: Option<&[u8]>, value: Option<&[u8]>| {
-            std::hint::black_box(decoder.decode(value).is_ok());
+            std::hint::black_box(decoder.decode::<Event<'_>>(value).is_ok());
         };
         report.add("consume and decode", timed(&site, decode).await?);
     }

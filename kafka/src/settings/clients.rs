@@ -85,7 +85,9 @@ impl KafkaSettings {
             // Java's default placement: murmur2, and any partition for a record without a key.
             .set("partitioner", "murmur2_random")
             .set("message.timeout.ms", millis(delivery_timeout))
-            .set("queue.buffering.max.messages", "1000000");
+            .set("queue.buffering.max.messages", "1000000")
+            // A request that waits for the answer to the one before it costs a round trip.
+            .set("socket.nagle.disable", "true");
         // The limit is in KiB.
         self.tunable(&mut config, "queue.buffering.max.kbytes", &(queue_bytes / 1024).max(1).to_string());
         self.tunable(&mut config, "linger.ms", linger);
@@ -111,6 +113,8 @@ impl KafkaSettings {
         let delivery_timeout = self.delivery_timeout.min(transaction_timeout);
         let mut config = self.idempotent(queue_bytes, delivery_timeout, "2")?;
         config
+            // A commit implies that everything was acknowledged, so only failures are worth a report.
+            .set("delivery.report.only.error", "true")
             .set("transactional.id", transactional_id)
             .set("transaction.timeout.ms", millis(transaction_timeout))
             // librdkafka insists: a request must not outlive its transaction.
@@ -119,7 +123,10 @@ impl KafkaSettings {
     }
 
     pub(crate) fn stage_producer(&self, stage: &StageConfig) -> Result<ClientConfig, KafkaError> {
-        self.idempotent(stage.queue_bytes, self.delivery_timeout.min(stage.transaction_timeout), "2")
+        let delivery_timeout = self.delivery_timeout.min(stage.transaction_timeout);
+        let mut config = self.idempotent(stage.queue_bytes, delivery_timeout, "2")?;
+        config.set("delivery.report.only.error", "true");
+        Ok(config)
     }
 
     fn consumer(&self, isolation: Isolation, prefetch_bytes: usize) -> Result<ClientConfig, KafkaError> {

@@ -3,12 +3,10 @@
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Instant;
 
-use rdkafka::consumer::Consumer as _;
-
 use super::worker::{End, Worker};
 use super::{Batch, Command, Otherwise, SinkEvent};
 use crate::error::KafkaError;
-use crate::group::{assign_at, committed};
+use crate::group::{assign_at, committed, unassign};
 use crate::metrics;
 use crate::positions::Positions;
 use crate::record::TopicPartition;
@@ -43,7 +41,7 @@ impl Worker {
 
     pub(super) fn assigned(&mut self, partitions: Vec<TopicPartition>) -> Result<(), KafkaError> {
         // Acknowledge without fetching; the caller says where to begin.
-        assign_at(&self.consumer, [])?;
+        assign_at(&mut self.consumer, [])?;
         let answer = committed(&self.consumer, &partitions, self.config.request_timeout)?;
         self.assignment += 1;
         self.partitions = partitions;
@@ -77,7 +75,7 @@ impl Worker {
             starts.push((entry.partition, start));
         }
         self.positions = Positions::new(starts.iter().cloned());
-        assign_at(&self.consumer, starts)?;
+        assign_at(&mut self.consumer, starts)?;
         if self.paused_by_caller { self.apply_pause() } else { Ok(()) }
     }
 
@@ -92,7 +90,7 @@ impl Worker {
             self.tell(SinkEvent::Revoked { partitions });
             self.wait_for_release()?;
         }
-        self.consumer.unassign().map_err(KafkaError::client("unassigning"))?;
+        unassign(&mut self.consumer)?;
         Ok(())
     }
 

@@ -112,7 +112,7 @@ impl Worker {
         let metadata =
             self.consumer.group_metadata().ok_or_else(|| self.not_owned("not a member".to_owned()))?;
         link.begin(timeout).map_err(failed)?;
-        let mut outputs = Outputs::new(link.producer(), timeout, counts);
+        let mut outputs = Outputs::new(link, timeout, counts);
         for record in records {
             let out = Record::new(&record.topic, record.key.as_deref(), Some(&record.value));
             if let Err(error) = outputs.send(&out.to_partition(record.partition)) {

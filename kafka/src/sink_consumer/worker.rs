@@ -11,11 +11,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{Batch, Command, SinkConfig, SinkEvent};
 use crate::error::KafkaError;
-use crate::group::{GroupConsumer, Rebalance, close, next_rebalance, offset_list};
+use crate::group::{GroupConsumer, Rebalance, close, next_rebalance, offset_list, rebalance_waits};
 use crate::metrics;
 use crate::positions::{Admission, Positions};
 use crate::reader::Transience as _;
-use crate::record::{ConsumedRecord, TopicPartition};
+use crate::record::TopicPartition;
 use crate::settings::KafkaSettings;
 use crate::stage::link::Link;
 
@@ -132,35 +132,42 @@ impl Worker {
         Ok(())
     }
 
-    /// Polls until a batch is full, or the time is up.
+    /// Takes records until a batch is full, or the time is up.
     fn poll(&mut self, patience: Duration) -> Result<(), KafkaError> {
         let end = Instant::now() + patience;
         loop {
-            match self.consumer.poll(end.saturating_duration_since(Instant::now())) {
-                Some(Ok(message)) => {
-                    let record = ConsumedRecord::from_message(&message);
-                    let dense = self.config.offsets_are_dense;
-                    match self.positions.admit(record.topic, record.partition, record.offset, dense) {
-                        Admission::Process => {}
-                        Admission::Skip => continue,
-                        Admission::Gap { expected } => {
-                            let partition = TopicPartition::new(record.topic, record.partition);
-                            return Err(self.lost(&partition, expected, record.offset));
-                        }
+            while let Some(fetched) = self.consumer.next() {
+                let record = match fetched {
+                    Ok(record) => record,
+                    Err(error) => return self.judge(error),
+                };
+                let dense = self.config.offsets_are_dense;
+                match self.positions.admit(record.topic, record.partition, record.offset, dense) {
+                    Admission::Process => {}
+                    Admission::Skip => continue,
+                    Admission::Gap { expected } => {
+                        let partition = TopicPartition::new(record.topic, record.partition);
+                        let found = record.offset;
+                        return Err(self.lost(&partition, expected, found));
                     }
-                    match self.consumed.iter_mut().find(|(topic, _)| topic == record.topic) {
-                        Some((_, count)) => *count += 1,
-                        None => self.consumed.push((record.topic.to_owned(), 1)),
-                    }
-                    self.batch.push(&record);
-                    self.batch_since.get_or_insert_with(Instant::now);
                 }
-                Some(Err(error)) => return self.judge(error),
-                None => return Ok(()),
+                match self.consumed.iter_mut().find(|(topic, _)| topic == record.topic) {
+                    Some((_, count)) => *count += 1,
+                    None => self.consumed.push((record.topic.to_owned(), 1)),
+                }
+                self.batch.push(&record);
+                self.batch_since.get_or_insert_with(Instant::now);
+                let full = self.batch.len() >= self.config.max_batch_records
+                    || self.batch.bytes() >= self.config.max_batch_bytes;
+                if full {
+                    return Ok(());
+                }
             }
-            let full = self.batch.len() >= self.config.max_batch_records
-                || self.batch.bytes() >= self.config.max_batch_bytes;
-            if full || (self.batch.len().is_multiple_of(64) && Instant::now() >= end) {
+            if let Some(error) = self.consumer.serve() {
+                return self.judge(error);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || rebalance_waits(&self.consumer) || !self.consumer.fill(left) {
                 return Ok(());
             }
         }

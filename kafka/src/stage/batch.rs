@@ -18,8 +18,18 @@ use crate::settings::KafkaSettings;
 /// After this many aborts without a commit in between the worker gives up and leaves the backing off to its supervisor.
 const MAX_ABORTS_IN_A_ROW: u32 = 10;
 
+/// What comes so soon after a commit was waiting for its end.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
 /// Calls that never came back may hold so many threads and clients; then only a new process helps.
 const HUNG_MAX: usize = 8;
+
+/// When the last commit began and ended.
+#[derive(Clone, Copy)]
+struct Span {
+    begin: Instant,
+    end: Instant,
+}
 
 struct Open {
     since: Instant,
@@ -36,6 +46,7 @@ pub(super) struct Batch<'a> {
     pub(super) positions: Positions,
     link: Link,
     open: Option<Open>,
+    last_commit: Option<Span>,
     aborts_in_a_row: u32,
     consumed: Vec<(String, u64)>,
     produced: Vec<(String, u64)>,
@@ -77,36 +88,36 @@ impl<'a> Batch<'a> {
             observer,
             positions: Positions::default(),
             open: None,
+            last_commit: None,
             aborts_in_a_row: 0,
             consumed: Vec::new(),
             produced: Vec::new(),
         })
     }
 
-    /// How long the loop may wait for the next record once none is at hand. A transaction counts as idle when nothing came
-    /// for this long, not when the fetched records ran out for a moment.
+    /// How long the loop may wait for the next record once none is at hand.
     pub(super) fn patience(&self) -> Duration {
         match &self.open {
             None => Duration::from_millis(50),
             Some(open) => {
-                let left = self.config.commit_interval.saturating_sub(open.since.elapsed());
-                left.min(self.config.commit_interval_idle)
+                let most = self.config.commit_interval.min(self.config.commit_interval_idle);
+                most.saturating_sub(open.since.elapsed())
             }
         }
     }
 
-    /// Whether the transaction is old or large enough. Asked after a record, and with `idle` when there is none.
+    /// Whether the transaction is old enough. Asked after the records at hand, and with `idle` when there are none.
     pub(super) fn is_due(&self, idle: bool) -> bool {
         let Some(open) = &self.open else { return false };
-        if open.records >= self.config.max_batch_records || open.bytes >= self.config.max_batch_bytes {
-            return true;
-        }
-        // Reading the clock for every record would cost as much as the record.
-        if !idle && !open.records.is_multiple_of(64) {
-            return false;
-        }
         let age = open.since.elapsed();
         age >= self.config.commit_interval || (idle && age >= self.config.commit_interval_idle)
+    }
+
+    /// Whether the transaction is large enough. Asked after every record.
+    pub(super) fn is_full(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| {
+            open.records >= self.config.max_batch_records || open.bytes >= self.config.max_batch_bytes
+        })
     }
 
     /// Processes one record in the open transaction, opening it if needed.
@@ -119,7 +130,7 @@ impl<'a> Batch<'a> {
         }
         fail::fail_point!("stage.after_poll");
         if self.open.is_none() {
-            self.open = Some(Open { since: Instant::now(), records: 0, bytes: 0 });
+            self.open = Some(Open { since: self.began_waiting(), records: 0, bytes: 0 });
             self.link.begin(self.config.commit_timeout)?;
         }
         if let Some(open) = &mut self.open {
@@ -130,10 +141,17 @@ impl<'a> Batch<'a> {
             Some((_, count)) => *count += 1,
             None => self.consumed.push((record.topic.to_owned(), 1)),
         }
-        let mut outputs = Outputs::new(self.link.producer(), self.config.commit_timeout, &mut self.produced);
+        let mut outputs = Outputs::new(&self.link, self.config.commit_timeout, &mut self.produced);
         let outcome = self.stage.process(record, &mut outputs);
         fail::fail_point!("stage.after_process");
         outcome.map_err(|error| self.judge(error))
+    }
+
+    /// Since when the first record of a transaction has waited at the most: one that is at hand right after a commit may
+    /// have come at its beginning.
+    fn began_waiting(&self) -> Instant {
+        let now = Instant::now();
+        self.last_commit.filter(|last| now.duration_since(last.end) < AT_ONCE).map_or(now, |last| last.begin)
     }
 
     fn lost(&self, record: &ConsumedRecord<'_>, expected: i64) -> KafkaError {
@@ -158,7 +176,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Commits the open transaction, or undoes it. After `Ok` the positions say which.
-    pub(super) fn commit(&mut self, consumer: &GroupConsumer) -> Result<(), KafkaError> {
+    pub(super) fn commit(&mut self, consumer: &mut GroupConsumer) -> Result<(), KafkaError> {
         if self.open.is_none() {
             return Ok(());
         }
@@ -168,17 +186,17 @@ impl<'a> Batch<'a> {
                 fail::fail_point!("stage.after_commit");
                 metrics::observe_seconds(metrics::COMMIT_SECONDS, &self.config.group, started.elapsed());
                 self.settle_committed();
+                self.last_commit = Some(Span { begin: started, end: Instant::now() });
                 Ok(())
             }
             Err(trouble) => self.recover(consumer, trouble),
         }
     }
 
-    fn try_commit(&mut self, consumer: &GroupConsumer) -> Result<(), Trouble> {
+    fn try_commit(&mut self, consumer: &mut GroupConsumer) -> Result<(), Trouble> {
         let mut phases = metrics::Phases::begin(&self.config.group);
         for number in self.positions.touched() {
-            let mut outputs =
-                Outputs::new(self.link.producer(), self.config.commit_timeout, &mut self.produced);
+            let mut outputs = Outputs::new(&self.link, self.config.commit_timeout, &mut self.produced);
             let outcome = self.stage.before_commit(number, &mut outputs);
             outcome.map_err(|error| self.judge(error))?;
         }
@@ -206,7 +224,11 @@ impl<'a> Batch<'a> {
     }
 
     /// Acts on a failure. `Ok` means that the worker can go on.
-    pub(super) fn recover(&mut self, consumer: &GroupConsumer, trouble: Trouble) -> Result<(), KafkaError> {
+    pub(super) fn recover(
+        &mut self,
+        consumer: &mut GroupConsumer,
+        trouble: Trouble,
+    ) -> Result<(), KafkaError> {
         let failure = match trouble {
             Trouble::Failure(failure) => failure,
             Trouble::Error(error) => {
@@ -235,7 +257,7 @@ impl<'a> Batch<'a> {
 
     /// Drops the producer, builds it anew (which raises the epoch, fences stragglers and resolves the transaction), and reads from
     /// the coordinator what became of the transaction.
-    fn rebuild(&mut self, consumer: &GroupConsumer, failure: Failure) -> Result<(), KafkaError> {
+    fn rebuild(&mut self, consumer: &mut GroupConsumer, failure: Failure) -> Result<(), KafkaError> {
         metrics::count(metrics::REBUILDS_TOTAL, &self.config.group, 1);
         if hung() > HUNG_MAX {
             return Err(KafkaError::Hung { calls: hung() });
@@ -279,7 +301,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Drops the overlay and reads the records again from the last commit.
-    fn settle_aborted(&mut self, consumer: &GroupConsumer, failure: Failure) -> Result<(), KafkaError> {
+    fn settle_aborted(&mut self, consumer: &mut GroupConsumer, failure: Failure) -> Result<(), KafkaError> {
         self.forget(&failure.reason);
         self.aborts_in_a_row += 1;
         if self.aborts_in_a_row >= MAX_ABORTS_IN_A_ROW {

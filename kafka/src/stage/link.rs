@@ -2,6 +2,7 @@
 //!
 //! Everything is bounded by a deadline, and every failure comes back with what follows from it.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,16 +13,17 @@ use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel}
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::message::Message as _;
-use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::statistics::Statistics;
 
-use super::outputs::serve_reports;
 use super::transaction::{Call, ErrorFacts, Failure, Reaction, attempt, react};
 use super::watch::watched;
 use super::{ProcessingGuarantee, StageConfig};
 use crate::client::{client_error, log_line};
 use crate::error::KafkaError;
 use crate::metrics;
+use crate::native::{Topics, wait_for_acknowledgements};
+use crate::record::{Placement, Record};
 use crate::settings::KafkaSettings;
 
 /// Remembers the first failed delivery; successes need no bookkeeping, since a commit implies them.
@@ -61,10 +63,28 @@ impl ProducerContext for DeliveryLog {
     }
 }
 
+/// How long to wait for acknowledgements between looks at failures and the deadline.
+const DRAIN_STEP: Duration = Duration::from_millis(5);
+
+/// Serves the reports that are here. Only failures are reported; the statistics come the same way.
+fn serve_reports(producer: &StageProducer) {
+    let mut waiting = producer.in_flight_count();
+    loop {
+        producer.poll(Duration::ZERO);
+        let left = producer.in_flight_count();
+        if left == 0 || left >= waiting {
+            return;
+        }
+        waiting = left;
+    }
+}
+
 pub(crate) type StageProducer = BaseProducer<DeliveryLog>;
 
 /// A producer and the promise it was built for.
 pub(crate) struct Link {
+    /// Before the producer, so that they are gone before the client is.
+    topics: RefCell<Topics<DeliveryLog>>,
     producer: Arc<StageProducer>,
     transactional_id: Option<String>,
 }
@@ -72,7 +92,7 @@ pub(crate) struct Link {
 impl Link {
     /// An idempotent producer without transactions.
     pub(crate) fn idempotent(config: &ClientConfig, name: &str) -> Result<Self, KafkaError> {
-        Ok(Self { producer: Arc::new(build(config, name)?), transactional_id: None })
+        Ok(Self::new(build(config, name)?, None))
     }
 
     /// A transactional producer, initialised: its predecessor is fenced and the predecessor's transaction resolved.
@@ -86,7 +106,7 @@ impl Link {
             let producer = build(config, id)?;
             let failure = match attempt(Call::Init, deadline, |left| producer.init_transactions(left)) {
                 Ok(()) => {
-                    return Ok(Self { producer: Arc::new(producer), transactional_id: Some(id.to_owned()) });
+                    return Ok(Self::new(producer, Some(id.to_owned())));
                 }
                 Err(failure) => failure,
             };
@@ -97,8 +117,35 @@ impl Link {
         }
     }
 
-    pub(crate) fn producer(&self) -> &StageProducer {
-        &self.producer
+    fn new(producer: StageProducer, transactional_id: Option<String>) -> Self {
+        let producer = Arc::new(producer);
+        Self { topics: RefCell::new(Topics::new(Arc::clone(&producer))), producer, transactional_id }
+    }
+
+    /// Copies a record into the producer's queue.
+    pub(crate) fn send(&self, record: &Record<'_>) -> Result<(), Code> {
+        if record.headers.is_empty() && record.timestamp_ms.is_none() {
+            return self.topics.borrow_mut().send(record);
+        }
+        let mut native: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(record.topic);
+        native.key = record.key;
+        native.payload = record.value;
+        native.timestamp = record.timestamp_ms;
+        native.headers = record.native_headers();
+        native.partition = match record.placement {
+            Placement::ByKey => None,
+            Placement::Explicit(partition) => Some(partition),
+        };
+        let refused =
+            |(error, _): (ClientError, _)| error.rdkafka_error_code().unwrap_or(Code::InvalidArgument);
+        self.producer.send(native).map_err(refused)
+    }
+
+    /// Waits at most so long for the records under way, and serves what the client has to say.
+    pub(crate) fn wait_for_acknowledgements(&self, wait: Duration) -> bool {
+        let done = wait_for_acknowledgements(&self.producer, wait);
+        serve_reports(&self.producer);
+        done
     }
 
     pub(crate) fn is_transactional(&self) -> bool {
@@ -112,17 +159,16 @@ impl Link {
         attempt(Call::Begin, Instant::now() + patience, |_| self.producer.begin_transaction())
     }
 
-    /// Waits for every acknowledgement by serving the reports ourselves. `commit_transaction` alone would cost 100 ms:
-    /// the binding's flush polls in slices of that length, each to its end.
+    /// Waits for every acknowledgement. `commit_transaction` alone would cost 100 ms: the binding's flush polls in slices of
+    /// that length, each to its end.
     pub(crate) fn drain(&self, deadline: Instant) -> Result<(), Failure> {
-        while self.producer.in_flight_count() > 0 {
+        while !self.wait_for_acknowledgements(DRAIN_STEP) {
             if Instant::now() >= deadline {
                 let reason = format!("{} records not acknowledged in time", self.producer.in_flight_count());
                 // Without a transaction nothing can call the late records back; a new producer at least sends no more of them.
                 let reaction = if self.is_transactional() { Reaction::Abort } else { Reaction::Rebuild };
                 return Err(Failure { call: Call::Deliver, reaction, reason });
             }
-            serve_reports(&self.producer);
         }
         self.delivery_failure().map_or(Ok(()), Err)
     }

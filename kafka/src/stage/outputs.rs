@@ -4,20 +4,22 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::producer::{BaseRecord, Producer as _};
+use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::link::StageProducer;
+use super::link::Link;
 use crate::error::StageError;
-use crate::record::{Placement, Record};
+use crate::record::Record;
 
 /// The outputs of the open transaction. A record taken here becomes visible when the transaction commits, or never.
 pub struct Outputs<'a> {
-    producer: &'a StageProducer,
+    link: &'a Link,
     patience: Duration,
     /// Records taken per topic, published as metrics once they are committed.
     counts: &'a mut Vec<(String, u64)>,
 }
+
+/// How long a full queue is waited for before it is tried again.
+const ROOM: Duration = Duration::from_millis(1);
 
 impl std::fmt::Debug for Outputs<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -25,34 +27,9 @@ impl std::fmt::Debug for Outputs<'_> {
     }
 }
 
-/// How long to sleep between looks at the delivery reports. Sleeping in `poll` is not possible: the binding hands the client
-/// library whole milliseconds and keeps asking until the time is over, so that shorter waits spin.
-const REPORTS_PAUSE: Duration = Duration::from_micros(200);
-
-/// Serves the delivery reports that are here, one event a poll, then lets others run.
-pub(super) fn serve_reports(producer: &StageProducer) {
-    let mut waiting = producer.in_flight_count();
-    loop {
-        producer.poll(Duration::ZERO);
-        let left = producer.in_flight_count();
-        if left == 0 {
-            return;
-        }
-        if left >= waiting {
-            break;
-        }
-        waiting = left;
-    }
-    std::thread::sleep(REPORTS_PAUSE);
-}
-
 impl<'a> Outputs<'a> {
-    pub(crate) fn new(
-        producer: &'a StageProducer,
-        patience: Duration,
-        counts: &'a mut Vec<(String, u64)>,
-    ) -> Self {
-        Self { producer, patience, counts }
+    pub(crate) fn new(link: &'a Link, patience: Duration, counts: &'a mut Vec<(String, u64)>) -> Self {
+        Self { link, patience, counts }
     }
 
     /// Takes a record. Key and value are copied into librdkafka's queue, so the buffers can be used again at once.
@@ -68,42 +45,28 @@ impl<'a> Outputs<'a> {
         if !record.has_valid_headers() {
             return Err(refuse("a header name contains NUL".to_owned(), false));
         }
-        let mut native: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(record.topic);
-        native.key = record.key;
-        native.payload = record.value;
-        native.timestamp = record.timestamp_ms;
-        native.headers = record.native_headers();
-        native.partition = match record.placement {
-            Placement::ByKey => None,
-            Placement::Explicit(partition) => Some(partition),
-        };
         let mut deadline = None;
         loop {
-            match self.producer.send(native) {
-                Ok(()) => {
-                    match self.counts.iter_mut().find(|(topic, _)| topic == record.topic) {
-                        Some((_, count)) => *count += 1,
-                        None => self.counts.push((record.topic.to_owned(), 1)),
-                    }
-                    return Ok(());
-                }
-                Err((error, returned)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
+            match self.link.send(record) {
+                Ok(()) => break,
+                Err(Code::QueueFull) => {
                     let end = *deadline.get_or_insert_with(|| Instant::now() + self.patience);
                     if Instant::now() >= end {
                         return Err(refuse(format!("the queue stayed full for {:?}", self.patience), false));
                     }
-                    native = returned;
-                    serve_reports(self.producer);
+                    self.link.wait_for_acknowledgements(ROOM);
                 }
-                Err((error, _)) => {
-                    // After a failed delivery the client takes no more records until the abort, and says no more than this.
-                    let failed = matches!(
-                        error.rdkafka_error_code(),
-                        Some(RDKafkaErrorCode::State | RDKafkaErrorCode::Fatal)
-                    );
-                    return Err(refuse(error.to_string(), failed));
+                // After a failed delivery the client takes no more records until the abort, and says no more than this.
+                Err(code) => {
+                    let failed = matches!(code, Code::State | Code::Fatal);
+                    return Err(refuse(code.to_string(), failed));
                 }
             }
         }
+        match self.counts.iter_mut().find(|(topic, _)| topic == record.topic) {
+            Some((_, count)) => *count += 1,
+            None => self.counts.push((record.topic.to_owned(), 1)),
+        }
+        Ok(())
     }
 }

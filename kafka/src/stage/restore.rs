@@ -15,8 +15,9 @@ use super::{Stage, StageConfig};
 use crate::client::QuietContext;
 use crate::error::KafkaError;
 use crate::metrics;
+use crate::native::FetchingConsumer;
 use crate::reader::Transience as _;
-use crate::record::{ConsumedRecord, TopicPartition};
+use crate::record::TopicPartition;
 use crate::settings::{Isolation, KafkaSettings};
 use crate::topics::{cluster_info, inspector, watermarks};
 
@@ -52,13 +53,13 @@ impl Restore<'_> {
         let ends = inspector(settings, Isolation::ReadUncommitted)?;
         verify_co_partitioned(&ends, settings, config)?;
         if !config.changelogs.is_empty() && !numbers.is_empty() {
-            let reader = config_of_reader(settings, config)?;
+            let mut reader = config_of_reader(settings, config)?;
             let stable = inspector(settings, Isolation::ReadCommitted)?;
             for topic in &config.changelogs {
                 let Some(held) = self.wait_until_stable(&ends, &stable, topic, numbers)? else {
                     return Ok(None);
                 };
-                if !self.read_topic(&reader, topic, &held, stage, &mut restored)? {
+                if !self.read_topic(&mut reader, topic, &held, stage, &mut restored)? {
                     return Ok(None);
                 }
             }
@@ -112,7 +113,7 @@ impl Restore<'_> {
     /// One topic at a time, because the client reports the end of a partition by its number alone.
     fn read_topic(
         &mut self,
-        reader: &BaseConsumer<QuietContext>,
+        reader: &mut FetchingConsumer<QuietContext>,
         topic: &str,
         numbers: &[i32],
         stage: &mut dyn Stage,
@@ -124,12 +125,14 @@ impl Restore<'_> {
             list.add_partition_offset(topic, number, Offset::Beginning)
                 .map_err(KafkaError::client("assigning"))?;
         }
+        let partitions: Vec<TopicPartition> =
+            numbers.iter().map(|&number| TopicPartition::new(topic, number)).collect();
+        reader.join_queues(&partitions)?;
         reader.assign(&list).map_err(KafkaError::client("assigning"))?;
         let (mut progress, mut beat) = (Instant::now(), Instant::now());
         while !open.is_empty() {
-            match reader.poll(HEARTBEAT) {
-                Some(Ok(message)) => {
-                    let record = ConsumedRecord::from_message(&message);
+            match reader.next_within(HEARTBEAT) {
+                Some(Ok(record)) => {
                     // The end of the previous topic's partitions may still have been on its way.
                     if record.topic == topic {
                         restored.records += 1;
@@ -168,6 +171,7 @@ impl Restore<'_> {
                 });
             }
         }
+        reader.discard();
         reader.unassign().map_err(KafkaError::client("unassigning"))?;
         Ok(true)
     }
@@ -176,10 +180,12 @@ impl Restore<'_> {
 fn config_of_reader(
     settings: &KafkaSettings,
     config: &StageConfig,
-) -> Result<BaseConsumer<QuietContext>, KafkaError> {
+) -> Result<FetchingConsumer<QuietContext>, KafkaError> {
     let client =
         settings.assigned_consumer(&config.group, Isolation::ReadCommitted, config.prefetch_bytes)?;
-    BaseConsumer::from_config_and_context(&client, QuietContext).map_err(KafkaError::client("consumer"))
+    BaseConsumer::from_config_and_context(&client, QuietContext)
+        .map(FetchingConsumer::new)
+        .map_err(KafkaError::client("consumer"))
 }
 
 /// The state of partition p serves partition p of every input, so all of them must have the same count.

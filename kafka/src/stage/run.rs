@@ -12,12 +12,12 @@ use super::{Stage, StageConfig, StageEvent, StageObserver};
 use crate::error::KafkaError;
 use crate::group::{
     CommittedOffset, GroupConsumer, Rebalance, assign_at, close, committed, join, next_rebalance,
-    rebalance_waits,
+    rebalance_waits, unassign,
 };
 use crate::metrics;
 use crate::positions::Positions;
 use crate::reader::Transience as _;
-use crate::record::{ConsumedRecord, TopicPartition};
+use crate::record::TopicPartition;
 use crate::settings::{GroupOptions, Isolation, KafkaSettings};
 use crate::shutdown::ShutdownToken;
 use crate::topics::{inspector, watermarks};
@@ -71,7 +71,7 @@ impl<'a> Worker<'a> {
     fn work(&mut self) -> Result<(), KafkaError> {
         loop {
             if self.shutdown.is_requested() {
-                return self.batch.commit(&self.consumer);
+                return self.batch.commit(&mut self.consumer);
             }
             match next_rebalance(&self.consumer) {
                 Some(Rebalance::Assigned(partitions)) => self.assigned(&partitions)?,
@@ -81,27 +81,38 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Takes one record, or commits when it is time.
+    /// Works off what is at hand, or commits when it is time.
     fn step(&mut self) -> Result<(), KafkaError> {
-        // Without a clock first: under load a record is at hand, and reading the time would cost as much as it does.
-        let at_hand = self.consumer.poll(Duration::ZERO);
-        let idle = match at_hand.or_else(|| self.consumer.poll(self.batch.patience())) {
-            Some(Ok(message)) => {
-                let taken = self.batch.take(ConsumedRecord::from_message(&message));
-                drop(message);
-                if let Err(trouble) = taken {
-                    return self.batch.recover(&self.consumer, trouble);
+        if let Some(error) = self.consumer.serve() {
+            self.judge(error)?;
+        }
+        if rebalance_waits(&self.consumer) {
+            return Ok(());
+        }
+        if !self.consumer.fill(Duration::ZERO) {
+            // Nothing is at hand: what is open goes out, and what comes next begins the next transaction.
+            if self.batch.is_due(true) {
+                return self.batch.commit(&mut self.consumer);
+            }
+            if !self.consumer.fill(self.batch.patience()) {
+                return Ok(());
+            }
+        }
+        while let Some(fetched) = self.consumer.next() {
+            match fetched {
+                Ok(record) => {
+                    if let Err(trouble) = self.batch.take(record) {
+                        return self.batch.recover(&mut self.consumer, trouble);
+                    }
                 }
-                false
+                Err(error) => self.judge(error)?,
             }
-            Some(Err(error)) => {
-                self.judge(error)?;
-                true
+            if self.batch.is_full() {
+                self.batch.commit(&mut self.consumer)?;
             }
-            None => true,
-        };
-        if self.batch.is_due(idle) && !rebalance_waits(&self.consumer) {
-            self.batch.commit(&self.consumer)?;
+        }
+        if self.batch.is_due(false) {
+            self.batch.commit(&mut self.consumer)?;
         }
         Ok(())
     }
@@ -137,7 +148,7 @@ impl<'a> Worker<'a> {
         self.batch.observer.event(&StageEvent::Assigned { partitions: numbers.clone() });
         // Acknowledges the assignment without fetching anything, so that the group is stable during the restore and
         // another rebalance can reach us.
-        assign_at(&self.consumer, [])?;
+        assign_at(&mut self.consumer, [])?;
         // Where the group stands comes first: once this is known no earlier owner can commit any more, and it tells what of
         // the state in memory is still true.
         let Some(starts) = self.starts(partitions)? else { return Ok(()) };
@@ -156,7 +167,7 @@ impl<'a> Worker<'a> {
         };
         cold.iter().for_each(|&number| self.batch.stage.restored(number));
         self.batch.positions = Positions::new(starts.iter().cloned());
-        assign_at(&self.consumer, starts)?;
+        assign_at(&mut self.consumer, starts)?;
         let group = &self.batch.config.group;
         metrics::count(metrics::KEPT_TOTAL, group, kept.len() as u64);
         tracing::info!(group, partitions = ?numbers, ?kept, records = restored.records, bytes = restored.bytes,
@@ -235,11 +246,11 @@ impl<'a> Worker<'a> {
         if lost {
             self.batch.abandon();
         } else {
-            self.batch.commit(&self.consumer)?;
+            self.batch.commit(&mut self.consumer)?;
         }
         let partitions = self.batch.positions.numbers();
         self.warm.keep(&std::mem::take(&mut self.batch.positions));
-        self.consumer.unassign().map_err(KafkaError::client("unassigning"))?;
+        unassign(&mut self.consumer)?;
         self.batch.observer.event(&StageEvent::Revoked { partitions, lost });
         Ok(())
     }
@@ -248,6 +259,6 @@ impl<'a> Worker<'a> {
 /// Whether an assignment is to be left unfinished: another rebalance, or shutdown. While nothing is assigned, polling
 /// brings nothing but events.
 fn interrupted(consumer: &GroupConsumer, shutdown: &ShutdownToken) -> bool {
-    let _ = consumer.poll(Duration::ZERO);
+    let _ = consumer.serve();
     rebalance_waits(consumer) || shutdown.is_requested()
 }

@@ -8,7 +8,11 @@ use serde::{Deserialize, forward_to_deserialize_any};
 use super::{BITS, MORE, NotPlain, is_union};
 
 /// The record, if the whole datum is plainly one and `T` is the type of that name.
-pub(crate) fn read<'a, T: Deserialize<'a>>(datum: &'a [u8], record: &str, list_items_max: usize) -> Option<T> {
+pub(crate) fn read<'a, T: Deserialize<'a>>(
+    datum: &'a [u8],
+    record: &str,
+    list_items_max: usize,
+) -> Option<T> {
     let mut from = Datum { left: datum, list_items_max };
     let value = T::deserialize(Value { from: &mut from, branch: None, record: Some(record) }).ok()?;
     from.left.is_empty().then_some(value)
@@ -236,10 +240,7 @@ impl<'d, 'a> EnumAccess<'a> for Variant<'d, 'a> {
     type Variant = Content<'d, 'a>;
 
     #[inline]
-    fn variant_seed<V: DeserializeSeed<'a>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, Content<'d, 'a>), NotPlain> {
+    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Content<'d, 'a>), NotPlain> {
         let index: serde::de::value::U32Deserializer<NotPlain> = self.index.into_deserializer();
         Ok((seed.deserialize(index)?, Content(self.from)))
     }

@@ -1,8 +1,6 @@
 //! Records to datums: a serializer that appends.
 
-use serde::ser::{
-    Error as _, Impossible, Serialize, SerializeSeq, SerializeStruct, Serializer,
-};
+use serde::ser::{Error as _, Impossible, Serialize, SerializeSeq, SerializeStruct, Serializer};
 
 use super::{BITS, MORE, NotPlain};
 
