@@ -8,6 +8,10 @@ use super::{Isolation, KafkaSettings, Kind, split_prefix};
 use crate::error::KafkaError;
 use crate::stage::StageConfig;
 
+/// Nobody sees a record before its commit, and waiting for its acknowledgement ends the lingering. Until then only a full
+/// batch is worth waking the sending thread, which looks at every partition each time.
+const LINGER_UNTIL_COMMIT_MS: &str = "100";
+
 /// What a member of a consumer group needs beyond the connection.
 pub(crate) struct GroupOptions<'a> {
     pub(crate) group: &'a str,
@@ -111,7 +115,7 @@ impl KafkaSettings {
     ) -> Result<ClientConfig, KafkaError> {
         // A record cannot usefully wait longer than its transaction lives.
         let delivery_timeout = self.delivery_timeout.min(transaction_timeout);
-        let mut config = self.idempotent(queue_bytes, delivery_timeout, "2")?;
+        let mut config = self.idempotent(queue_bytes, delivery_timeout, LINGER_UNTIL_COMMIT_MS)?;
         config
             // A commit implies that everything was acknowledged, so only failures are worth a report.
             .set("delivery.report.only.error", "true")
@@ -124,7 +128,7 @@ impl KafkaSettings {
 
     pub(crate) fn stage_producer(&self, stage: &StageConfig) -> Result<ClientConfig, KafkaError> {
         let delivery_timeout = self.delivery_timeout.min(stage.transaction_timeout);
-        let mut config = self.idempotent(stage.queue_bytes, delivery_timeout, "2")?;
+        let mut config = self.idempotent(stage.queue_bytes, delivery_timeout, LINGER_UNTIL_COMMIT_MS)?;
         config.set("delivery.report.only.error", "true");
         Ok(config)
     }

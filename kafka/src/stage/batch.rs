@@ -18,6 +18,9 @@ use crate::settings::KafkaSettings;
 /// After this many aborts without a commit in between the worker gives up and leaves the backing off to its supervisor.
 const MAX_ABORTS_IN_A_ROW: u32 = 10;
 
+/// A transaction of fewer records is no sign of a backlog: it is committed when nothing more is at hand.
+const SMALL: usize = 1_000;
+
 /// What comes so soon after a commit was waiting for its end.
 const AT_ONCE: Duration = Duration::from_millis(1);
 
@@ -33,6 +36,8 @@ struct Span {
 
 struct Open {
     since: Instant,
+    /// Since when its first record has waited, at the most.
+    waiting_since: Instant,
     records: usize,
     bytes: usize,
 }
@@ -95,22 +100,35 @@ impl<'a> Batch<'a> {
         })
     }
 
-    /// How long the loop may wait for the next record once none is at hand.
+    /// How long the loop may wait for the next record once none is at hand: then a small transaction has nothing to wait
+    /// for, and a large one is likely to have overtaken the fetching for a moment only.
     pub(super) fn patience(&self) -> Duration {
         match &self.open {
             None => Duration::from_millis(50),
             Some(open) => {
-                let most = self.config.commit_interval.min(self.config.commit_interval_idle);
-                most.saturating_sub(open.since.elapsed())
+                let idle = self.config.commit_interval_idle;
+                let small = idle.saturating_sub(open.waiting_since.elapsed());
+                let left = self.interval().saturating_sub(open.since.elapsed());
+                left.min(if open.records < SMALL { small } else { idle })
             }
         }
     }
 
-    /// Whether the transaction is old enough. Asked after the records at hand, and with `idle` when there are none.
-    pub(super) fn is_due(&self, idle: bool) -> bool {
+    /// Whether the transaction is old enough. Asked after the records at hand, and when there are none with how long there
+    /// have been none.
+    pub(super) fn is_due(&self, idle: Option<Duration>) -> bool {
         let Some(open) = &self.open else { return false };
-        let age = open.since.elapsed();
-        age >= self.config.commit_interval || (idle && age >= self.config.commit_interval_idle)
+        let enough = self.config.commit_interval_idle;
+        let waited = |idle| if open.records < SMALL { open.waiting_since.elapsed() } else { idle };
+        open.since.elapsed() >= self.interval() || idle.is_some_and(|idle| waited(idle) >= enough)
+    }
+
+    /// How old a transaction may become. Not less than the last commit took: where commits are slow, more is committed at
+    /// once, and at least half of the time goes into records.
+    fn interval(&self) -> Duration {
+        let cost = self.last_commit.map_or(Duration::ZERO, |last| last.end.duration_since(last.begin));
+        let most = self.config.commit_interval.max(self.config.transaction_timeout / 10);
+        self.config.commit_interval.max(cost.min(most))
     }
 
     /// Whether the transaction is large enough. Asked after every record.
@@ -130,7 +148,9 @@ impl<'a> Batch<'a> {
         }
         fail::fail_point!("stage.after_poll");
         if self.open.is_none() {
-            self.open = Some(Open { since: self.began_waiting(), records: 0, bytes: 0 });
+            let since = Instant::now();
+            let waiting_since = self.waiting_since(since);
+            self.open = Some(Open { since, waiting_since, records: 0, bytes: 0 });
             self.link.begin(self.config.commit_timeout)?;
         }
         if let Some(open) = &mut self.open {

@@ -66,6 +66,9 @@ impl ProducerContext for DeliveryLog {
 /// How long to wait for acknowledgements between looks at failures and the deadline.
 const DRAIN_STEP: Duration = Duration::from_millis(5);
 
+/// The same while a call is under way whose end is to be noticed at once.
+const MEANWHILE_STEP: Duration = Duration::from_millis(1);
+
 /// Serves the reports that are here. Only failures are reported; the statistics come the same way.
 fn serve_reports(producer: &StageProducer) {
     let mut waiting = producer.in_flight_count();
@@ -234,7 +237,11 @@ impl Link {
     ) -> Result<(), Failure> {
         let producer = Arc::clone(&self.producer);
         let acting = move || attempt(call, deadline, |left| act(&producer, left));
-        watched(call, deadline, || serve_reports(&self.producer), acting)
+        // What is still in the queue goes out meanwhile.
+        let meanwhile = || {
+            self.wait_for_acknowledgements(MEANWHILE_STEP);
+        };
+        watched(call, deadline, meanwhile, acting)
     }
 }
 

@@ -90,11 +90,14 @@ impl<'a> Worker<'a> {
             return Ok(());
         }
         if !self.consumer.fill(Duration::ZERO) {
-            // Nothing is at hand: what is open goes out, and what comes next begins the next transaction.
-            if self.batch.is_due(true) {
+            if self.batch.is_due(Some(Duration::ZERO)) {
                 return self.batch.commit(&mut self.consumer);
             }
-            if !self.consumer.fill(self.batch.patience()) {
+            let patience = self.batch.patience();
+            if !self.consumer.fill(patience) {
+                if self.batch.is_due(Some(patience)) {
+                    return self.batch.commit(&mut self.consumer);
+                }
                 return Ok(());
             }
         }
@@ -111,7 +114,7 @@ impl<'a> Worker<'a> {
                 self.batch.commit(&mut self.consumer)?;
             }
         }
-        if self.batch.is_due(false) {
+        if self.batch.is_due(None) {
             self.batch.commit(&mut self.consumer)?;
         }
         Ok(())

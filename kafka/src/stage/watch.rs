@@ -53,6 +53,7 @@ pub(super) fn watched(
     let spawned = thread::Builder::new().name("kafka-call".to_owned()).spawn(calling);
     spawned.map_err(|error| unknown(format!("no thread for the call: {error}")))?;
     let overdue = deadline + GRACE;
+    meanwhile();
     loop {
         match outcome.recv_timeout(STEP) {
             Ok(outcome) => return outcome,
