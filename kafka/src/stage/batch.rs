@@ -169,8 +169,7 @@ impl<'a> Batch<'a> {
 
     /// Since when the first record of a transaction has waited at the most: one that is at hand right after a commit may
     /// have come at its beginning.
-    fn began_waiting(&self) -> Instant {
-        let now = Instant::now();
+    fn waiting_since(&self, now: Instant) -> Instant {
         self.last_commit.filter(|last| now.duration_since(last.end) < AT_ONCE).map_or(now, |last| last.begin)
     }
 
