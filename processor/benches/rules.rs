@@ -163,6 +163,38 @@ fn apply_and_flush_one_campaign(bencher: Bencher<'_, '_>) {
     });
 }
 
+/// The flush of a transaction that changed one day of each of many campaigns, by campaign: its day, its score and their
+/// records, without encoding them.
+#[divan::bench(args = [CAMPAIGNS], sample_count = 60)]
+fn flush_a_touched_campaign(bencher: Bencher<'_, '_>, campaigns: usize) {
+    let mut scorer = filled();
+    let keys: Vec<_> = (0..campaigns).map(key).collect();
+    let mut minute = 0;
+    bencher.counter(campaigns).bench_local(move || {
+        minute += 1;
+        for key in &keys {
+            let _ = scorer.apply(Some(key), &metrics(1, minute, 143_000_000 + minute * 1_000_000), &AT);
+        }
+        scorer.flush(&mut Nowhere).unwrap_or(());
+        scorer.commit();
+    });
+}
+
+/// What [`flush_a_touched_campaign`] does before its flush.
+#[divan::bench(args = [CAMPAIGNS], sample_count = 60)]
+fn touch_campaigns(bencher: Bencher<'_, '_>, campaigns: usize) {
+    let mut scorer = filled();
+    let keys: Vec<_> = (0..campaigns).map(key).collect();
+    let mut minute = 0;
+    bencher.counter(campaigns).bench_local(move || {
+        minute += 1;
+        for key in &keys {
+            let _ = scorer.apply(Some(key), &metrics(1, minute, 143_000_000 + minute * 1_000_000), &AT);
+        }
+        scorer.commit();
+    });
+}
+
 fn days() -> Vec<ScoreDay> {
     let day = |age: i32| ScoreDay {
         day: Day(TODAY.0 - age),
