@@ -85,9 +85,35 @@ impl Facts {
     }
 }
 
-/// The key of a day's record, written into a text that is used again.
+/// The key of a day's record, written into a text that is used again: as [`DayKey`] shows it, without formatting.
 fn day_key<'t>(campaign_key: &str, day: Day, text: &'t mut String) -> &'t str {
     text.clear();
-    write!(text, "{}", DayKey { campaign_key, day }).expect("writing to a String cannot fail");
+    let (year, month, date) = day.ymd();
+    if let Ok(year @ 0..=9_999) = u32::try_from(year) {
+        let digit = |number: u32| char::from_digit(number % 10, 10).unwrap_or('0');
+        let [century, year] = [year / 100, year % 100].map(|pair| [digit(pair / 10), digit(pair)]);
+        let [month, date] = [month, date].map(|pair| ['-', digit(pair / 10), digit(pair)]);
+        text.push_str(campaign_key);
+        text.push('@');
+        text.extend(century.into_iter().chain(year).chain(month).chain(date));
+    } else {
+        write!(text, "{}", DayKey { campaign_key, day }).expect("writing to a String cannot fail");
+    }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_days_key_is_written_as_it_is_shown(day in prop_oneof![any::<i32>(), -800_000..3_000_000_i32]) {
+            let campaign_key = "facebook:1:120210000000000001";
+            let shown = DayKey { campaign_key, day: Day(day) }.to_string();
+            prop_assert_eq!(day_key(campaign_key, Day(day), &mut String::from("before")), shown);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use schemas::record::{Announcement, CampaignScore};
 use schemas::{Day, Micros, TimestampMs};
 
 use super::campaign::CampaignState;
-use super::figures::{Currency, SPEND};
+use super::figures::SPEND;
 use super::view::View;
 use super::zones::Moment;
 use crate::Policy;
@@ -116,10 +116,9 @@ impl<'a> Case<'a> {
         self.policy.currency.as_deref().or(self.campaign.currency())
     }
 
-    /// Whether figures of this currency cannot be added to the campaign's.
-    pub(super) fn counts_in_other_currency(&self, currency: Option<Currency>) -> bool {
-        self.policy.quality.currency_unlike_account_is_outlier
-            && currency.zip(self.currency()).is_some_and(|(figures, account)| figures.text() != account)
+    /// The currency which figures must have to be added to the campaign's; `None` where that does not matter.
+    pub(super) fn currency_counted_in(&self) -> Option<&'a str> {
+        self.currency().filter(|_| self.policy.quality.currency_unlike_account_is_outlier)
     }
 
     /// The score at a moment of the log.

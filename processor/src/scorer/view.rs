@@ -40,7 +40,8 @@ impl View {
         let dates = dates.take_while(|(_, date)| *date <= as_of);
         self.as_of = as_of;
         self.days.clear();
-        self.days.extend(dates.map(|(at, date)| seen(date, &known.counted(at, rules), case)));
+        let currency = case.currency_counted_in();
+        self.days.extend(dates.map(|(at, date)| seen(date, &known.counted(at, rules), currency)));
         let quality = &case.policy.quality;
         self.doubt_spends(case.spend_min, quality);
         if !quality.count_outliers {
@@ -121,7 +122,8 @@ impl View {
     }
 }
 
-fn seen(day: Day, counted: &Counted, case: &Case<'_>) -> Seen {
+/// A day as its source tells it. `counted_in` is the currency that its money must have.
+fn seen(day: Day, counted: &Counted, counted_in: Option<&str>) -> Seen {
     let cohort = counted.cohort;
     let mut seen = Seen {
         counted: ScoreDay {
@@ -143,7 +145,7 @@ fn seen(day: Day, counted: &Counted, case: &Case<'_>) -> Seen {
         seen.counted.purchases = value(PURCHASES);
         seen.spend = seen.counted.spend;
         seen.confirmed = confirmed;
-        seen.marks = if case.counts_in_other_currency(currency) {
+        seen.marks = if currency.zip(counted_in).is_some_and(|(figures, own)| !figures.is(own)) {
             marks.with(Marks::of(Doubt::CurrencyUnlikeAccount))
         } else {
             marks

@@ -1,5 +1,6 @@
 //! Policies beside each other: what a panel says for each of them is what a scorer of that policy alone says.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use processor::{Outcome, Panel, Policy, Scorer};
@@ -38,8 +39,9 @@ fn some_policy(chance: &mut Chance) -> Arc<Policy> {
     Arc::new(Policy::from_toml(&(text + &accounts)).unwrap())
 }
 
-/// What was said, without the events that caused it: a panel may name one that only another of its policies regards.
-fn said(out: &Recorder) -> Vec<String> {
+/// What was said of each campaign, in its order, without the events that caused it: a panel may name one that only another
+/// of its policies regards. For the same reason it may come to the campaigns of a transaction in another order.
+fn said(out: &Recorder) -> BTreeMap<String, Vec<String>> {
     const NOWHERE: Origin<'static> = Origin { topic: "", partition: 0, offset: 0 };
     let said = |(topic, key, bytes): &(Topic, String, Vec<u8>)| {
         let bytes = Some(bytes.as_slice());
@@ -52,9 +54,11 @@ fn said(out: &Recorder) -> Vec<String> {
             Topic::Alerts => format!("{:?}", Alert { origin: NOWHERE, ..out.decode(bytes) }),
             _ => return None,
         };
-        Some(format!("{key} {record}"))
+        Some((key.clone(), record))
     };
-    out.log.iter().filter_map(said).collect()
+    let mut campaigns = BTreeMap::<_, Vec<_>>::new();
+    out.log.iter().filter_map(said).for_each(|(key, record)| campaigns.entry(key).or_default().push(record));
+    campaigns
 }
 
 /// Reads a log by a panel and by a scorer of each of its policies, in the same transactions. Returns how many outcomes
@@ -91,9 +95,14 @@ fn check(log: &Log, policies: &[Arc<Policy>], lengths: &mut Chance) -> usize {
     }
     for (place, (together, alone)) in together.iter().zip(&alone).enumerate() {
         let (together, alone) = (said(together), said(alone));
-        let differs = (0..together.len().max(alone.len())).find(|at| together.get(*at) != alone.get(*at));
-        if let Some(at) = differs {
-            panic!("policy {place}, record {at}: {:?}\nand alone {:?}", together.get(at), alone.get(at));
+        assert!(together.keys().eq(alone.keys()), "policy {place}");
+        for (key, records) in together {
+            let alone = &alone[&key];
+            let differs = (0..records.len().max(alone.len())).find(|at| records.get(*at) != alone.get(*at));
+            if let Some(at) = differs {
+                let (record, alone) = (records.get(at), alone.get(at));
+                panic!("policy {place}, {key}, record {at}: {record:?}\nand alone {alone:?}");
+            }
         }
     }
     disputed
