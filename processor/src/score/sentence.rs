@@ -25,15 +25,14 @@ use Piece::{Money, Number, Percent, Text};
 impl Finding {
     /// Appends the sentence for a person. `currency` is the account's, where known.
     pub fn write_sentence(&self, currency: Option<&str>, out: &mut String) {
-        let (figure, target) = (self.figure, self.target);
         let mut put = |pieces: &[Piece]| pieces.iter().for_each(|piece| piece.write(currency, out));
+        self.on_dimensions(&mut put).or_else(|| self.on_data(&mut put)).unwrap_or_default();
+    }
+
+    /// What costs points or earns them; `None` where the sentence is of another kind.
+    fn on_dimensions(&self, put: &mut impl FnMut(&[Piece])) -> Option<()> {
+        let (figure, target) = (self.figure, self.target);
         match self.kind {
-            Kind::Guard(_) => put(&[
-                Money(figure),
-                Text(" were spent in 30 days without a single lead; "),
-                Money(target),
-                Text(" is the limit."),
-            ]),
             Kind::CostAboveTarget | Kind::CostBelowTarget => put(&[
                 Text("A lead costs "),
                 Money(figure),
@@ -49,13 +48,6 @@ impl Finding {
                 Text(" % by their age, where "),
                 Percent(target, 1),
                 Text(" % is the target."),
-            ]),
-            Kind::QualityUnknown => put(&[
-                Text("The CRM has judged about "),
-                Number(figure, 0),
-                Text(" leads so far; quality is an estimate until about "),
-                Number(target, 0),
-                Text("."),
             ]),
             Kind::VolumeLow => put(&[
                 Number(figure, 0),
@@ -81,6 +73,28 @@ impl Finding {
                 Text(" % of impressions are clicked, where "),
                 Percent(target, 2),
                 Text(" % is the target."),
+            ]),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// What caps the score, or makes it less certain.
+    fn on_data(&self, put: &mut impl FnMut(&[Piece])) -> Option<()> {
+        let (figure, target) = (self.figure, self.target);
+        match self.kind {
+            Kind::Guard(_) => put(&[
+                Money(figure),
+                Text(" were spent in 30 days without a single lead; "),
+                Money(target),
+                Text(" is the limit."),
+            ]),
+            Kind::QualityUnknown => put(&[
+                Text("The CRM has judged about "),
+                Number(figure, 0),
+                Text(" leads so far; quality is an estimate until about "),
+                Number(target, 0),
+                Text("."),
             ]),
             Kind::Fatigue => put(&[
                 Text("People have seen the ads too often: "),
@@ -109,7 +123,9 @@ impl Finding {
                 Text(in_words(doubt)),
                 Text("."),
             ]),
+            _ => return None,
         }
+        Some(())
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Scratch {
     text: String,
     /// Where each sentence ends.
     ends: Vec<usize>,
+    /// Room for the list of reasons.
+    reasons: Vec<Reason<'static>>,
 }
 
 impl Judgement {
@@ -83,7 +85,7 @@ impl Judgement {
         (position, cause): (u32, Cause),
         facts: &Facts,
         moments: &mut Moments,
-        Scratch { view, text, ends }: &mut Scratch,
+        Scratch { view, text, ends, reasons: room }: &mut Scratch,
         out: &mut O,
     ) -> Result<Option<Published>, O::Error> {
         let case = self.case(position, facts);
@@ -116,13 +118,18 @@ impl Judgement {
         }
         if O::WANTS_REASONS {
             write_sentences(&found, case.currency(), text, ends);
-            record.reasons = reasons(&found, text, ends);
+            record.reasons = reasons(&found, text, ends, std::mem::take(room));
         }
         out.score(key, &record)?;
         let published = Published::new(&record, content, firing);
-        if is_news {
-            out.recommendation(key, &recommendation(&case, record, last))?;
-        }
+        let reasons = if is_news {
+            let recommendation = recommendation(&case, record, last);
+            out.recommendation(key, &recommendation)?;
+            recommendation.reasons
+        } else {
+            record.reasons
+        };
+        *room = emptied(reasons);
         facts.write_campaign_alerts((&case, &seen), (fired, firing), (log_time, cause), out)?;
         Ok(Some(published))
     }
@@ -195,14 +202,49 @@ fn write_sentences(found: &Findings, currency: Option<&str>, text: &mut String, 
     }
 }
 
-fn reasons<'a>(found: &Findings, text: &'a str, ends: &[usize]) -> Vec<Reason<'a>> {
+fn reasons<'a>(
+    found: &Findings,
+    text: &'a str,
+    ends: &[usize],
+    room: Vec<Reason<'static>>,
+) -> Vec<Reason<'a>> {
     let starts = std::iter::once(&0).chain(ends);
     let spans = starts.zip(ends).map(|(start, end)| &text[*start..*end]);
-    let reason = |(finding, sentence): (&crate::score::Finding, &'a str)| Reason {
+    let mut reasons: Vec<Reason<'a>> = emptied(room);
+    reasons.extend(found.as_slice().iter().zip(spans).map(|(finding, sentence)| Reason {
         code: finding.code,
         figure: finding.figure,
         target: finding.target,
         sentence,
-    };
-    found.as_slice().iter().zip(spans).map(reason).collect()
+    }));
+    reasons
+}
+
+/// The list without its reasons, for others that borrow from elsewhere. Collecting into the same kind of list keeps its
+/// room, which a test holds.
+fn emptied<'to>(mut list: Vec<Reason<'_>>) -> Vec<Reason<'to>> {
+    list.clear();
+    list.into_iter()
+        .map(|Reason { code: _, figure, target, sentence: _ }| Reason {
+            code: "",
+            figure,
+            target,
+            sentence: "",
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_emptied_list_keeps_its_room() {
+        let text = String::from("a sentence");
+        let reason = Reason { code: "LOW_DATA", figure: 0.1, target: 0.35, sentence: &text };
+        let mut list: Vec<Reason<'_>> = Vec::with_capacity(9);
+        list.push(reason);
+        let emptied: Vec<Reason<'static>> = emptied(list);
+        assert_eq!((emptied.len(), emptied.capacity()), (0, 9));
+    }
 }
