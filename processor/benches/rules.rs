@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use divan::{Bencher, black_box};
 use processor::score::{DoubtfulDays, ScoreDay, ScoreInput, findings, score};
-use processor::{Panel, Policy, ScoreOutput, Scorer};
+use processor::{Outcome, Panel, Policy, ScoreOutput, Scorer};
 use schemas::record::{
     Account, Alert, BatchRow, Campaign, CampaignDay, CampaignScore, Contribution, Event, EventBody, Figures,
     LeadChanged, MetricsObserved, Origin, Recommendation, Source, Watermark,
@@ -66,6 +66,10 @@ impl<const ALL: bool> ScoreOutput for Nowhere<ALL> {
         black_box(record);
         Ok(())
     }
+}
+
+fn ignore(outcome: Outcome) {
+    black_box(outcome);
 }
 
 fn key(campaign: usize) -> String {
@@ -159,7 +163,7 @@ fn apply_a_repeated_row(bencher: Bencher<'_, '_>) {
 fn apply_a_restated_day_for_two_policies(bencher: Bencher<'_, '_>) {
     let other = Policy::from_toml("[score]\ncost_per_lead_target = 20.0").expect("it is a policy");
     let mut panel = Panel::new(&[Arc::new(Policy::default()), Arc::new(other)], 0);
-    fill(|key, event| panel.apply(Some(key), event, &AT, |_, outcome| drop(black_box(outcome))));
+    fill(|key, event| panel.apply(Some(key), event, &AT, |_, outcome| ignore(outcome)));
     let _ = panel.end_transaction(&mut [Nowhere::<false>, Nowhere::<false>]);
     let keys: Vec<_> = (0..CAMPAIGNS).map(key).collect();
     let mut step = 0_usize;
@@ -168,9 +172,7 @@ fn apply_a_restated_day_for_two_policies(bencher: Bencher<'_, '_>) {
         let minute = i64::try_from(step).unwrap_or(0);
         let day = i32::try_from(step / CAMPAIGNS % 28).unwrap_or(0) + 1;
         let event = metrics(day, minute, 143_000_000 + minute);
-        panel.apply(Some(&keys[step * 7 % CAMPAIGNS]), black_box(&event), &AT, |_, outcome| {
-            drop(black_box(outcome))
-        });
+        panel.apply(Some(&keys[step * 7 % CAMPAIGNS]), black_box(&event), &AT, |_, outcome| ignore(outcome));
     });
 }
 
@@ -179,7 +181,7 @@ fn apply_a_restated_day_for_two_policies(bencher: Bencher<'_, '_>) {
 fn judge_touched_campaigns_by_two_policies(bencher: Bencher<'_, '_>, campaigns: usize) {
     let other = Policy::from_toml("[score]\ncost_per_lead_target = 20.0").expect("it is a policy");
     let mut panel = Panel::new(&[Arc::new(Policy::default()), Arc::new(other)], 0);
-    fill(|key, event| panel.apply(Some(key), event, &AT, |_, outcome| drop(black_box(outcome))));
+    fill(|key, event| panel.apply(Some(key), event, &AT, |_, outcome| ignore(outcome)));
     let _ = panel.end_transaction(&mut [Nowhere::<false>, Nowhere::<false>]);
     let keys: Vec<_> = (0..campaigns).map(key).collect();
     let mut minute = 0;
@@ -187,7 +189,7 @@ fn judge_touched_campaigns_by_two_policies(bencher: Bencher<'_, '_>, campaigns: 
         minute += 1;
         for key in &keys {
             let event = metrics(1, minute, 143_000_000 + minute * 1_000_000);
-            panel.apply(Some(key), &event, &AT, |_, outcome| drop(black_box(outcome)));
+            panel.apply(Some(key), &event, &AT, |_, outcome| ignore(outcome));
         }
         panel.end_transaction(&mut [Nowhere::<false>, Nowhere::<false>])
     });

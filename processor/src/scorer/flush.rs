@@ -113,7 +113,8 @@ mod tests {
         fn a_days_key_is_written_as_it_is_shown(day in prop_oneof![any::<i32>(), -800_000..3_000_000_i32]) {
             let campaign_key = "facebook:1:120210000000000001";
             let shown = DayKey { campaign_key, day: Day(day) }.to_string();
-            prop_assert_eq!(day_key(campaign_key, Day(day), &mut String::from("before")), shown);
+            let mut text = String::from("before");
+            prop_assert_eq!(day_key(campaign_key, Day(day), &mut text), shown);
         }
     }
 }
