@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use divan::{Bencher, black_box};
 use processor::score::{DoubtfulDays, ScoreDay, ScoreInput, findings, score};
-use processor::{Policy, ScoreOutput, Scorer};
+use processor::{Outcome, Panel, Policy, ScoreOutput, Scorer};
 use schemas::record::{
     Account, Alert, BatchRow, Campaign, CampaignDay, CampaignScore, Contribution, Event, EventBody, Figures,
     LeadChanged, MetricsObserved, Origin, Recommendation, Source, Watermark,
@@ -27,10 +27,13 @@ fn main() {
     divan::main();
 }
 
-struct Nowhere;
+/// Drops what is written: all records, or those without days and reasons.
+struct Nowhere<const ALL: bool>;
 
-impl ScoreOutput for Nowhere {
+impl<const ALL: bool> ScoreOutput for Nowhere<ALL> {
     type Error = Infallible;
+    const WANTS_DAYS: bool = ALL;
+    const WANTS_REASONS: bool = ALL;
     fn campaign(&mut self, _: &str, record: &Campaign<'_>) -> Result<(), Infallible> {
         black_box(record);
         Ok(())
@@ -65,6 +68,10 @@ impl ScoreOutput for Nowhere {
     }
 }
 
+fn ignore(outcome: Outcome) {
+    black_box(outcome);
+}
+
 fn key(campaign: usize) -> String {
     format!("facebook:123456789012345:{}", 120_210_000_000_000_000 + campaign)
 }
@@ -92,13 +99,13 @@ fn metrics(day: i32, minute: i64, spend: i64) -> Event<'static> {
     Event { observed_at, origin: AT, flags: Vec::new(), doubts: Vec::new(), body }
 }
 
-fn filled() -> Scorer {
-    let mut scorer = Scorer::new(Arc::new(Policy::default()), 0);
+/// Gives the events of many campaigns with full days and cohorts.
+fn fill(mut apply: impl FnMut(&str, &Event<'_>)) {
     for campaign in 0..CAMPAIGNS {
         let key = key(campaign);
         for day in (1..=COHORT_DAYS).rev() {
             if day <= DAYS {
-                let _ = scorer.apply(Some(&key), &metrics(day, 0, 143_500_000), &AT);
+                apply(&key, &metrics(day, 0, 143_500_000));
             }
             let after = Some(Contribution {
                 created_day: Day(TODAY.0 - day),
@@ -107,10 +114,15 @@ fn filled() -> Scorer {
                 revenue_micros: Micros(0),
             });
             let body = EventBody::LeadChanged(LeadChanged { lead_key: "crm:1", before: None, after });
-            let _ = scorer.apply(Some(&key), &Event { body, ..metrics(1, 0, 0) }, &AT);
+            apply(&key, &Event { body, ..metrics(1, 0, 0) });
         }
     }
-    scorer.flush(&mut Nowhere).unwrap_or(());
+}
+
+fn filled() -> Scorer {
+    let mut scorer = Scorer::new(Arc::new(Policy::default()), 0);
+    fill(|key, event| drop(scorer.apply(Some(key), event, &AT)));
+    scorer.flush(&mut Nowhere::<true>).unwrap_or(());
     scorer.commit();
     scorer
 }
@@ -146,6 +158,43 @@ fn apply_a_repeated_row(bencher: Bencher<'_, '_>) {
     });
 }
 
+/// A restated day, judged by two policies that share it.
+#[divan::bench(sample_size = 1_000, sample_count = 50)]
+fn apply_a_restated_day_for_two_policies(bencher: Bencher<'_, '_>) {
+    let other = Policy::from_toml("[score]\ncost_per_lead_target = 20.0").expect("it is a policy");
+    let mut panel = Panel::new(&[Arc::new(Policy::default()), Arc::new(other)], 0);
+    fill(|key, event| panel.apply(Some(key), event, &AT, |_, outcome| ignore(outcome)));
+    let _ = panel.end_transaction(&mut [Nowhere::<false>, Nowhere::<false>]);
+    let keys: Vec<_> = (0..CAMPAIGNS).map(key).collect();
+    let mut step = 0_usize;
+    bencher.bench_local(move || {
+        step += 1;
+        let minute = i64::try_from(step).unwrap_or(0);
+        let day = i32::try_from(step / CAMPAIGNS % 28).unwrap_or(0) + 1;
+        let event = metrics(day, minute, 143_000_000 + minute);
+        panel.apply(Some(&keys[step * 7 % CAMPAIGNS]), black_box(&event), &AT, |_, outcome| ignore(outcome));
+    });
+}
+
+/// The verdicts of two policies on many campaigns of which one day changed, by campaign; without their sentences.
+#[divan::bench(args = [CAMPAIGNS], sample_count = 60)]
+fn judge_touched_campaigns_by_two_policies(bencher: Bencher<'_, '_>, campaigns: usize) {
+    let other = Policy::from_toml("[score]\ncost_per_lead_target = 20.0").expect("it is a policy");
+    let mut panel = Panel::new(&[Arc::new(Policy::default()), Arc::new(other)], 0);
+    fill(|key, event| panel.apply(Some(key), event, &AT, |_, outcome| ignore(outcome)));
+    let _ = panel.end_transaction(&mut [Nowhere::<false>, Nowhere::<false>]);
+    let keys: Vec<_> = (0..campaigns).map(key).collect();
+    let mut minute = 0;
+    bencher.counter(campaigns).bench_local(move || {
+        minute += 1;
+        for key in &keys {
+            let event = metrics(1, minute, 143_000_000 + minute * 1_000_000);
+            panel.apply(Some(key), &event, &AT, |_, outcome| ignore(outcome));
+        }
+        panel.end_transaction(&mut [Nowhere::<false>, Nowhere::<false>])
+    });
+}
+
 /// One event and the flush of its transaction: merge, score, reasons, sentences, records.
 #[divan::bench(sample_size = 1_000, sample_count = 50)]
 fn apply_and_flush_one_campaign(bencher: Bencher<'_, '_>) {
@@ -157,9 +206,41 @@ fn apply_and_flush_one_campaign(bencher: Bencher<'_, '_>) {
         let minute = i64::try_from(step).unwrap_or(0);
         let event = metrics(1, minute, 143_000_000 + minute);
         let applied = scorer.apply(Some(&keys[step * 7 % CAMPAIGNS]), &event, &AT);
-        scorer.flush(&mut Nowhere).unwrap_or(());
+        scorer.flush(&mut Nowhere::<true>).unwrap_or(());
         scorer.commit();
         applied
+    });
+}
+
+/// The flush of a transaction that changed one day of each of many campaigns, by campaign: its day, its score and their
+/// records, without encoding them.
+#[divan::bench(args = [CAMPAIGNS], sample_count = 60)]
+fn flush_a_touched_campaign(bencher: Bencher<'_, '_>, campaigns: usize) {
+    let mut scorer = filled();
+    let keys: Vec<_> = (0..campaigns).map(key).collect();
+    let mut minute = 0;
+    bencher.counter(campaigns).bench_local(move || {
+        minute += 1;
+        for key in &keys {
+            let _ = scorer.apply(Some(key), &metrics(1, minute, 143_000_000 + minute * 1_000_000), &AT);
+        }
+        scorer.flush(&mut Nowhere::<true>).unwrap_or(());
+        scorer.commit();
+    });
+}
+
+/// What [`flush_a_touched_campaign`] does before its flush.
+#[divan::bench(args = [CAMPAIGNS], sample_count = 60)]
+fn touch_campaigns(bencher: Bencher<'_, '_>, campaigns: usize) {
+    let mut scorer = filled();
+    let keys: Vec<_> = (0..campaigns).map(key).collect();
+    let mut minute = 0;
+    bencher.counter(campaigns).bench_local(move || {
+        minute += 1;
+        for key in &keys {
+            let _ = scorer.apply(Some(key), &metrics(1, minute, 143_000_000 + minute * 1_000_000), &AT);
+        }
+        scorer.commit();
     });
 }
 

@@ -24,4 +24,4 @@ pub use outcome::{Outcome, Rejection};
 pub use policy::{EffectivePolicy, Layer, Policy, PolicyError, ScorePolicy, Setting};
 pub use recommendation::band_edges;
 pub use score::{Score, ScoreDay, ScoreInput, WindowInput, score};
-pub use scorer::{Applied, RestoreError, ScoreBasis, ScoreOutput, Scorer};
+pub use scorer::{Applied, Panel, RestoreError, ScoreBasis, ScoreOutput, Scorer};

@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use super::value::Raw;
 use super::{object, value};
 use crate::Rejection;
 use crate::outcome::quoted;
@@ -43,27 +43,27 @@ pub(crate) struct AccountFailure<'a> {
 #[derive(Deserialize)]
 struct Object<'a> {
     #[serde(borrow, default)]
-    account_id: Option<&'a RawValue>,
+    account_id: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
+    id: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    name: Option<&'a RawValue>,
+    name: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    currency: Option<&'a RawValue>,
+    currency: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    timezone_name: Option<&'a RawValue>,
+    timezone_name: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    account_status: Option<&'a RawValue>,
+    account_status: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    failure: Option<&'a RawValue>,
+    failure: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
 struct Notice<'a> {
     #[serde(borrow, default)]
-    code: Option<&'a RawValue>,
+    code: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    message: Option<&'a RawValue>,
+    message: Option<Raw<'a>>,
 }
 
 /// Longer codes are sentences.
@@ -104,7 +104,7 @@ pub(crate) fn account_report(payload: &[u8]) -> Result<AccountReport<'_>, Reject
 }
 
 /// The name of a status; of one that is not listed, its number.
-fn status(value: &RawValue) -> Result<Cow<'static, str>, Rejection> {
+fn status(value: Raw<'_>) -> Result<Cow<'static, str>, Rejection> {
     let text = value::text("account_status", value)?;
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let Some(number) = text.parse::<u32>().ok().filter(|_| digits) else {
@@ -115,11 +115,11 @@ fn status(value: &RawValue) -> Result<Cow<'static, str>, Rejection> {
     Ok(listed.map_or_else(|| format!("STATUS_{number}").into(), |(_, name)| (*name).into()))
 }
 
-fn failure(notice: &RawValue) -> Result<AccountFailure<'_>, Rejection> {
-    if !notice.get().starts_with('{') {
+fn failure(notice: Raw<'_>) -> Result<AccountFailure<'_>, Rejection> {
+    if !notice.0.starts_with('{') {
         return Err(Rejection::new("PAYLOAD_INVALID", "failure is not an object of code and message"));
     }
-    let Notice { code, message } = object(notice.get().as_bytes(), "failure")?;
+    let Notice { code, message } = object(notice.0.as_bytes(), "failure")?;
     let code = value::text("failure.code", code.ok_or_else(|| value::missing("failure.code"))?)?;
     let spelled = code.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
     if !spelled || !code.starts_with(|first: char| first.is_ascii_uppercase()) || code.len() > CODE_BYTES_MAX

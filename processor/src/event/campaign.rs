@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use schemas::Micros;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use super::value::Raw;
 use super::{MONEY_MAX, object, value};
 use crate::Rejection;
 use crate::outcome::quoted;
@@ -26,19 +26,19 @@ pub(crate) struct CampaignObject<'a> {
 #[derive(Deserialize)]
 struct Object<'a> {
     #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
+    id: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    name: Option<&'a RawValue>,
+    name: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    status: Option<&'a RawValue>,
+    status: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    effective_status: Option<&'a RawValue>,
+    effective_status: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    objective: Option<&'a RawValue>,
+    objective: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    daily_budget: Option<&'a RawValue>,
+    daily_budget: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    lifetime_budget: Option<&'a RawValue>,
+    lifetime_budget: Option<Raw<'a>>,
 }
 
 /// Currencies whose amounts the Marketing API gives in whole units (its list of currency offsets, which is not that
@@ -53,7 +53,7 @@ pub(crate) fn campaign_object<'a>(
     let object: Object<'a> = object(payload, "campaign")?;
     let status = object.effective_status.or(object.status);
     let budgeted = object.daily_budget.is_some() || object.lifetime_budget.is_some();
-    let budget = |field: &str, value: Option<&RawValue>| match currency {
+    let budget = |field: &str, value: Option<Raw<'_>>| match currency {
         Some(currency) => minor_units(field, value, currency),
         None => Ok(None),
     };
@@ -68,7 +68,7 @@ pub(crate) fn campaign_object<'a>(
     })
 }
 
-fn minor_units(field: &str, value: Option<&RawValue>, currency: &str) -> Result<Option<Micros>, Rejection> {
+fn minor_units(field: &str, value: Option<Raw<'_>>, currency: &str) -> Result<Option<Micros>, Rejection> {
     let Some(value) = value else { return Ok(None) };
     let text = value::text(field, value)?;
     let invalid = || {

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use schemas::record::FatigueLevel;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use super::value::Raw;
 use super::{object, value};
 use crate::Rejection;
 use crate::outcome::quoted;
@@ -21,14 +21,14 @@ pub(crate) struct Fatigue<'a> {
 #[derive(Deserialize)]
 struct Signal<'a> {
     #[serde(borrow, default)]
-    campaign_id: Option<&'a RawValue>,
+    campaign_id: Option<Raw<'a>>,
     /// The ad, despite its name.
     #[serde(borrow, default)]
-    adgroup_id: Option<&'a RawValue>,
+    adgroup_id: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    creative_fatigue_level: Option<&'a RawValue>,
+    creative_fatigue_level: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    creative_fatigue_message: Option<&'a RawValue>,
+    creative_fatigue_message: Option<Raw<'a>>,
 }
 
 pub(crate) fn fatigue(payload: &[u8]) -> Result<Fatigue<'_>, Rejection> {

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use schemas::TimestampMs;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use super::value::Raw;
 use super::{object, value};
 use crate::Rejection;
 use crate::calendar::parse_moment;
@@ -22,13 +22,13 @@ pub(crate) struct Leadgen<'a> {
 #[derive(Deserialize)]
 struct Object<'a> {
     #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
+    id: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    leadgen_id: Option<&'a RawValue>,
+    leadgen_id: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    campaign_id: Option<&'a RawValue>,
+    campaign_id: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    created_time: Option<&'a RawValue>,
+    created_time: Option<Raw<'a>>,
 }
 
 pub(crate) fn leadgen(payload: &[u8]) -> Result<Leadgen<'_>, Rejection> {

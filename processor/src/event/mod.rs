@@ -9,6 +9,7 @@ mod campaign;
 mod fatigue;
 mod insights;
 mod leadgen;
+mod plain;
 mod value;
 
 pub(crate) use account::{AccountReport, account_report};

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use chrono_tz::Tz;
 use schemas::{Day, Micros};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::Rejection;
@@ -16,9 +17,19 @@ pub(crate) const COUNT_MAX: i64 = 1_000_000_000_000;
 /// Longer ids and names are not those of any platform.
 pub(crate) const TEXT_BYTES_MAX: usize = 1_024;
 
+/// A JSON value as it is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Raw<'a>(pub(super) &'a str);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(|value| Self(value.get()))
+    }
+}
+
 /// The text of a JSON string or number, character for character, control characters included.
-pub(super) fn text<'a>(field: &str, value: &'a RawValue) -> Result<Cow<'a, str>, Rejection> {
-    let raw = value.get();
+pub(super) fn text<'a>(field: &str, value: Raw<'a>) -> Result<Cow<'a, str>, Rejection> {
+    let raw = value.0;
     let inner = match raw.as_bytes() {
         [b'"', .., b'"'] => match &raw[1..raw.len() - 1] {
             plain if !plain.contains('\\') => Cow::Borrowed(plain),
@@ -52,10 +63,10 @@ pub(crate) fn bounded(field: &str, text: &str, bytes_max: usize) -> Result<(), R
 }
 
 /// An identifier: not empty, and a number only if it is written as plain digits.
-pub(super) fn id<'a>(field: &str, value: Option<&'a RawValue>) -> Result<Cow<'a, str>, Rejection> {
+pub(super) fn id<'a>(field: &str, value: Option<Raw<'a>>) -> Result<Cow<'a, str>, Rejection> {
     let value = value.ok_or_else(|| missing(field))?;
     let text = text(field, value)?;
-    let number = !value.get().starts_with('"');
+    let number = !value.0.starts_with('"');
     if text.is_empty() || (number && !text.bytes().all(|byte| byte.is_ascii_digit())) {
         return Err(Rejection::new(
             "FIELD_INVALID",
@@ -71,12 +82,12 @@ pub(super) fn missing(field: &str) -> Rejection {
 
 pub(super) fn optional_text<'a>(
     field: &str,
-    value: Option<&'a RawValue>,
+    value: Option<Raw<'a>>,
 ) -> Result<Option<Cow<'a, str>>, Rejection> {
     value.map(|value| text(field, value)).transpose()
 }
 
-pub(super) fn money(field: &str, value: Option<&RawValue>) -> Result<Option<Micros>, Rejection> {
+pub(super) fn money(field: &str, value: Option<Raw<'_>>) -> Result<Option<Micros>, Rejection> {
     let Some(value) = value else { return Ok(None) };
     let text = text(field, value)?;
     let invalid =
@@ -88,7 +99,7 @@ pub(super) fn money(field: &str, value: Option<&RawValue>) -> Result<Option<Micr
     Ok(Some(micros))
 }
 
-pub(super) fn count(field: &str, value: Option<&RawValue>) -> Result<Option<i64>, Rejection> {
+pub(super) fn count(field: &str, value: Option<Raw<'_>>) -> Result<Option<i64>, Rejection> {
     let Some(value) = value else { return Ok(None) };
     let text = text(field, value)?;
     let invalid =
@@ -106,7 +117,7 @@ pub(super) fn count(field: &str, value: Option<&RawValue>) -> Result<Option<i64>
 }
 
 /// A ratio such as a frequency: finite and not negative.
-pub(super) fn ratio(field: &str, value: Option<&RawValue>) -> Result<Option<f64>, Rejection> {
+pub(super) fn ratio(field: &str, value: Option<Raw<'_>>) -> Result<Option<f64>, Rejection> {
     let Some(value) = value else { return Ok(None) };
     let text = text(field, value)?;
     match text.parse::<f64>() {
@@ -119,7 +130,7 @@ pub(super) fn ratio(field: &str, value: Option<&RawValue>) -> Result<Option<f64>
     }
 }
 
-pub(super) fn day(field: &str, value: &RawValue) -> Result<Day, Rejection> {
+pub(super) fn day(field: &str, value: Raw<'_>) -> Result<Day, Rejection> {
     let text = text(field, value)?;
     Day::parse(&text).ok_or_else(|| {
         Rejection::new("DATE_INVALID", format!("{field} is {}: not a date such as 2026-10-01", quoted(&text)))

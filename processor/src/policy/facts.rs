@@ -14,7 +14,7 @@ use super::score::require_shown;
 const ACTIONS_MAX: usize = 100;
 
 /// Which facts are taken, and which of several counts. One for all accounts, because it defines the state.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FactsPolicy {
     pub(crate) source_precedence: Vec<Source>,

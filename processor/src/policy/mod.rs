@@ -140,9 +140,34 @@ impl Policy {
         campaign_key: &str,
         name: Option<&str>,
     ) -> Arc<EffectivePolicy> {
+        Arc::clone(self.in_force(platform, account_id, campaign_key, name))
+    }
+
+    /// [`Self::campaign`], to be looked at only.
+    pub(crate) fn in_force(
+        &self,
+        platform: &str,
+        account_id: &str,
+        campaign_key: &str,
+        name: Option<&str>,
+    ) -> &Arc<EffectivePolicy> {
         let scope = self.scope(platform, account_id);
         let pattern = self.pattern(Some(campaign_key), name);
-        Arc::clone(pattern.map_or(&scope.account, |at| &scope.campaigns[at]))
+        pattern.map_or(&scope.account, |at| &scope.campaigns[at])
+    }
+
+    /// Whether the two make the same state of the same facts: those of one table, in days of the same time zones.
+    pub(crate) fn takes_facts_like(&self, other: &Self) -> bool {
+        self.facts == other.facts && self.time_zones().eq(other.time_zones())
+    }
+
+    /// The accounts for which a time zone is set, in order.
+    fn time_zones(&self) -> impl Iterator<Item = (&str, &str, Tz)> {
+        self.accounts.iter().flat_map(|(platform, accounts)| {
+            accounts.iter().filter_map(move |(account_id, scope)| {
+                Some((platform.as_str(), account_id.as_str(), scope.account.time_zone?))
+            })
+        })
     }
 
     fn scope(&self, platform: &str, account_id: &str) -> &Scope {

@@ -9,6 +9,8 @@ mod cost;
 mod engagement;
 mod quality;
 mod reasons;
+mod sentence;
+mod decimals;
 mod trend;
 mod volume;
 mod window;

@@ -4,8 +4,6 @@
 //! published changed; sentences are written only for what is published. Guards come first, then the largest loss of
 //! points against the cap; what limits the confidence costs no points and comes last.
 
-use std::fmt::Write as _;
-
 use schemas::record::{Doubt, Guard};
 
 use super::{Score, rounded};
@@ -28,10 +26,11 @@ impl DoubtfulDays {
 }
 
 /// A reason before it has words.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Finding {
     /// Code of SCORING.md section 5.
     pub code: &'static str,
+    pub(super) kind: Kind,
     /// The campaign's figure: money in major units, rates as shares.
     pub figure: f64,
     /// What it is held against.
@@ -40,8 +39,29 @@ pub struct Finding {
     loss: f64,
 }
 
+/// What a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Guard(Guard),
+    CostAboveTarget,
+    CostBelowTarget,
+    QualityLow,
+    QualityHigh,
+    QualityUnknown,
+    VolumeLow,
+    VolumeHigh,
+    TrendDown,
+    TrendUp,
+    EngagementLow,
+    EngagementHigh,
+    Fatigue,
+    LowData,
+    StaleData,
+    Doubt(Doubt),
+}
+
 /// The findings of one score.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Findings {
     items: [Finding; FINDINGS_MAX],
     len: usize,
@@ -54,16 +74,25 @@ impl Findings {
         &self.items[..self.len]
     }
 
-    fn push(&mut self, code: &'static str, figure: f64, target: f64, loss: f64) {
-        self.items[self.len] = Finding { code, figure, target, loss };
+    fn new() -> Self {
+        Self { items: [finding(Kind::LowData, 0.0, 0.0); FINDINGS_MAX], len: 0 }
+    }
+
+    fn push(&mut self, kind: Kind, figure: f64, target: f64, loss: f64) {
+        self.items[self.len] = Finding { loss, ..finding(kind, figure, target) };
         self.len += 1;
     }
+}
+
+/// One that costs no points.
+pub(super) const fn finding(kind: Kind, figure: f64, target: f64) -> Finding {
+    Finding { code: kind.code(), kind, figure, target, loss: 0.0 }
 }
 
 /// The reasons for a score, most important first.
 #[must_use]
 pub fn findings(score: &Score, doubtful: &DoubtfulDays, policy: &ScorePolicy) -> Findings {
-    let mut found = Findings::default();
+    let mut found = Findings::new();
     let detail = &score.detail;
     if let Some(guard) = score.guard {
         let targets = match guard {
@@ -71,7 +100,7 @@ pub fn findings(score: &Score, doubtful: &DoubtfulDays, policy: &ScorePolicy) ->
             Guard::NoLeadsAt5xTarget => policy.guard_high_targets,
         };
         let target = rounded(targets * policy.cost_per_lead_target);
-        found.push(guard.symbol(), rounded(detail.spend), target, f64::INFINITY);
+        found.push(Kind::Guard(guard), rounded(detail.spend), target, f64::INFINITY);
     }
     cost(&mut found, score, policy);
     quality(&mut found, score, policy);
@@ -79,7 +108,7 @@ pub fn findings(score: &Score, doubtful: &DoubtfulDays, policy: &ScorePolicy) ->
     trend(&mut found, score, policy);
     engagement(&mut found, score, policy);
     if rounded(detail.confidence.fresh) < policy.confidence_min {
-        found.push("LOW_DATA", rounded(detail.confidence.fresh), policy.confidence_min, -1.0);
+        found.push(Kind::LowData, rounded(detail.confidence.fresh), policy.confidence_min, -1.0);
     }
     if let Some(hours) = detail.confidence.metrics_age_hours
         && hours > policy.metrics_fresh_hours
@@ -89,10 +118,10 @@ pub fn findings(score: &Score, doubtful: &DoubtfulDays, policy: &ScorePolicy) ->
         } else {
             policy.metrics_fresh_hours
         };
-        found.push("STALE_DATA", hours.floor(), limit, -2.0);
+        found.push(Kind::StaleData, hours.floor(), limit, -2.0);
     }
     for (doubt, days) in Doubt::ALL.into_iter().zip(doubtful.0).filter(|(_, days)| *days > 0) {
-        found.push(doubt.symbol(), f64::from(days), 0.0, -3.0);
+        found.push(Kind::Doubt(doubt), f64::from(days), 0.0, -3.0);
     }
     let len = found.len;
     // A stable sort: equal losses stay in the order of the dimensions.
@@ -103,8 +132,8 @@ pub fn findings(score: &Score, doubtful: &DoubtfulDays, policy: &ScorePolicy) ->
 fn cost(found: &mut Findings, score: &Score, policy: &ScorePolicy) {
     let detail = &score.detail;
     let code = match side(detail.cost.relative, policy) {
-        Some(Side::Above) => "COST_ABOVE_TARGET",
-        Some(Side::Below) => "COST_BELOW_TARGET",
+        Some(Side::Above) => Kind::CostAboveTarget,
+        Some(Side::Below) => Kind::CostBelowTarget,
         None => return,
     };
     // Without a lead the whole spend is the cost so far.
@@ -117,13 +146,13 @@ fn quality(found: &mut Findings, score: &Score, policy: &ScorePolicy) {
     let loss = 25.0 - score.parts.lead_quality;
     if quality.confidence < QUALITY_KNOWN_MIN {
         let known = rounded(quality.known_leads);
-        found.push("QUALITY_UNKNOWN", known, policy.qualified_prior_leads, loss);
+        found.push(Kind::QualityUnknown, known, policy.qualified_prior_leads, loss);
         return;
     }
     let side = side(quality.relative, policy);
     let code = match side {
-        Some(Side::Above) => "QUALITY_HIGH",
-        Some(Side::Below) => "QUALITY_LOW",
+        Some(Side::Above) => Kind::QualityHigh,
+        Some(Side::Below) => Kind::QualityLow,
         None => return,
     };
     let qualified = (quality.qualified_rate, policy.qualified_rate_target);
@@ -137,8 +166,8 @@ fn quality(found: &mut Findings, score: &Score, policy: &ScorePolicy) {
 fn volume(found: &mut Findings, score: &Score, policy: &ScorePolicy) {
     let detail = &score.detail;
     let code = match side(detail.leads / detail.volume.target, policy) {
-        Some(Side::Above) => "VOLUME_HIGH",
-        Some(Side::Below) => "VOLUME_LOW",
+        Some(Side::Above) => Kind::VolumeHigh,
+        Some(Side::Below) => Kind::VolumeLow,
         None => return,
     };
     found.push(code, detail.leads, rounded(detail.volume.target), 20.0 - score.parts.volume);
@@ -146,8 +175,8 @@ fn volume(found: &mut Findings, score: &Score, policy: &ScorePolicy) {
 
 fn trend(found: &mut Findings, score: &Score, policy: &ScorePolicy) {
     let code = match side(score.detail.trend.ratio, policy) {
-        Some(Side::Above) => "TREND_UP",
-        Some(Side::Below) => "TREND_DOWN",
+        Some(Side::Above) => Kind::TrendUp,
+        Some(Side::Below) => Kind::TrendDown,
         None => return,
     };
     found.push(code, share(score.detail.trend.ratio), 1.0, 20.0 - score.parts.trend);
@@ -157,8 +186,8 @@ fn engagement(found: &mut Findings, score: &Score, policy: &ScorePolicy) {
     let engagement = &score.detail.engagement;
     if let Some(ctr) = engagement.observed {
         let code = match side(engagement.relative, policy) {
-            Some(Side::Above) => Some("ENGAGEMENT_HIGH"),
-            Some(Side::Below) => Some("ENGAGEMENT_LOW"),
+            Some(Side::Above) => Some(Kind::EngagementHigh),
+            Some(Side::Below) => Some(Kind::EngagementLow),
             None => None,
         };
         if let Some(code) = code {
@@ -167,7 +196,7 @@ fn engagement(found: &mut Findings, score: &Score, policy: &ScorePolicy) {
     }
     if engagement.freshness < 1.0 {
         let lost = engagement.fresh_points - engagement.points;
-        found.push("FATIGUE", share(engagement.freshness), 1.0, lost);
+        found.push(Kind::Fatigue, share(engagement.freshness), 1.0, lost);
     }
 }
 
@@ -175,6 +204,29 @@ fn engagement(found: &mut Findings, score: &Score, policy: &ScorePolicy) {
 enum Side {
     Above,
     Below,
+}
+
+impl Kind {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Guard(guard) => guard.symbol(),
+            Self::CostAboveTarget => "COST_ABOVE_TARGET",
+            Self::CostBelowTarget => "COST_BELOW_TARGET",
+            Self::QualityLow => "QUALITY_LOW",
+            Self::QualityHigh => "QUALITY_HIGH",
+            Self::QualityUnknown => "QUALITY_UNKNOWN",
+            Self::VolumeLow => "VOLUME_LOW",
+            Self::VolumeHigh => "VOLUME_HIGH",
+            Self::TrendDown => "TREND_DOWN",
+            Self::TrendUp => "TREND_UP",
+            Self::EngagementLow => "ENGAGEMENT_LOW",
+            Self::EngagementHigh => "ENGAGEMENT_HIGH",
+            Self::Fatigue => "FATIGUE",
+            Self::LowData => "LOW_DATA",
+            Self::StaleData => "STALE_DATA",
+            Self::Doubt(doubt) => doubt.symbol(),
+        }
+    }
 }
 
 /// On which side of its target a figure lies, if it is far enough from it to be named.
@@ -191,109 +243,4 @@ fn side(relative: f64, policy: &ScorePolicy) -> Option<Side> {
 /// A share with 4 decimals: a hundredth of a percent.
 fn share(value: f64) -> f64 {
     (value * 10_000.0).round() / 10_000.0
-}
-
-impl Finding {
-    /// Appends the sentence for a person. `currency` is the account's, where known.
-    pub fn write_sentence(&self, currency: Option<&str>, out: &mut String) {
-        let written = match doubt_in_words(self.code) {
-            Some(doubt) => {
-                let are = if self.figure < 1.5 { "is" } else { "are" };
-                write!(out, "{:.0} of the last 30 days {are} doubtful: {doubt}.", self.figure)
-            }
-            None => self.write_on_score(currency, out),
-        };
-        written.expect("writing to a String cannot fail");
-    }
-
-    /// The sentences about the score itself.
-    fn write_on_score(&self, currency: Option<&str>, out: &mut String) -> std::fmt::Result {
-        let (figure, target) = (self.figure, self.target);
-        let money = currency.map_or(String::new(), |code| format!(" {code}"));
-        let percent = |share: f64| share * 100.0;
-        match self.code {
-            "NO_LEADS_AT_3X_TARGET" | "NO_LEADS_AT_5X_TARGET" => {
-                write!(
-                    out,
-                    "{figure:.2}{money} were spent in 30 days without a single lead; {target:.2}{money} is the limit."
-                )
-            }
-            "COST_ABOVE_TARGET" => {
-                write!(out, "A lead costs {figure:.2}{money}, more than the target of {target:.2}{money}.")
-            }
-            "COST_BELOW_TARGET" => {
-                write!(out, "A lead costs {figure:.2}{money}, less than the target of {target:.2}{money}.")
-            }
-            "QUALITY_LOW" => write!(
-                out,
-                "Too few leads get on: about {:.1} % by their age, where {:.1} % is the target.",
-                percent(figure),
-                percent(target)
-            ),
-            "QUALITY_HIGH" => write!(
-                out,
-                "Many leads get on: about {:.1} % by their age, where {:.1} % is the target.",
-                percent(figure),
-                percent(target)
-            ),
-            "QUALITY_UNKNOWN" => {
-                write!(
-                    out,
-                    "The CRM has judged about {figure:.0} leads so far; quality is an estimate until about {target:.0}."
-                )
-            }
-            "VOLUME_LOW" => {
-                write!(out, "{figure:.0} leads came where {target:.0} are the target for the active days.")
-            }
-            "VOLUME_HIGH" => {
-                write!(out, "{figure:.0} leads came, more than the {target:.0} wanted for the active days.")
-            }
-            "TREND_DOWN" => write!(
-                out,
-                "The last 7 days were worse than the 21 before: cost and leads stand at {:.0} % of what they were.",
-                percent(figure)
-            ),
-            "TREND_UP" => write!(
-                out,
-                "The last 7 days were better than the 21 before: cost and leads stand at {:.0} % of what they were.",
-                percent(figure)
-            ),
-            "ENGAGEMENT_LOW" | "ENGAGEMENT_HIGH" => write!(
-                out,
-                "{:.2} % of impressions are clicked, where {:.2} % is the target.",
-                percent(figure),
-                percent(target)
-            ),
-            "FATIGUE" => write!(
-                out,
-                "People have seen the ads too often: {:.0} % of the engagement is left.",
-                percent(figure)
-            ),
-            "LOW_DATA" => {
-                write!(
-                    out,
-                    "Little has been observed: confidence {figure:.2} where {target:.2} is needed to act."
-                )
-            }
-            _ => write!(out, "The newest figures are {figure:.0} hours old; {target:.0} hours is the limit."),
-        }
-    }
-}
-
-/// What is doubtful about a day, where the code is the symbol of a [`Doubt`].
-fn doubt_in_words(code: &str) -> Option<&'static str> {
-    let doubt = Doubt::ALL.into_iter().find(|doubt| doubt.symbol() == code)?;
-    Some(match doubt {
-        Doubt::SpendMissing => "no spend was reported",
-        Doubt::ImpressionsMissing => "no impressions were reported",
-        Doubt::BudgetUnreadable => "the budget cannot be read without a currency",
-        Doubt::AmountInOtherCurrency => "a deal was won in another currency than the account's",
-        Doubt::FigureNegative => "a figure is below zero",
-        Doubt::ClicksAboveImpressions => "there are more clicks than impressions",
-        Doubt::ReachAboveImpressions => "more people were reached than impressions shown",
-        Doubt::CtrAboveLimit => "more impressions are clicked than is believable",
-        Doubt::SpendAboveMedian => "the spend is many times that of an ordinary day",
-        Doubt::DayAhead => "the day had not begun when it was reported",
-        Doubt::CurrencyUnlikeAccount => "the currency is not the account's",
-    })
 }

@@ -3,18 +3,18 @@
 use schemas::TimestampMs;
 use schemas::record::{Alert, AlertState};
 
+use super::ScoreOutput;
+use super::facts::Facts;
 use super::journal::Cause;
-use super::view::View;
-use super::zones::Moment;
-use super::{ScoreOutput, Scorer};
-use crate::alert::{self, AlertCode, Codes, Description};
+use super::judged::Case;
+use crate::Policy;
+use crate::alert::{self, AlertCode, CampaignView, Codes, Description};
 
-impl Scorer {
+impl Facts {
     /// Writes what of a campaign has begun to fire and what has resolved.
-    pub(super) fn write_alerts<O: ScoreOutput>(
+    pub(super) fn write_campaign_alerts<O: ScoreOutput>(
         &self,
-        position: u32,
-        (view, moment): (&View, &Moment),
+        (case, seen): (&Case<'_>, &CampaignView<'_>),
         (fired, firing): (Codes, Codes),
         (log_time, cause): (TimestampMs, Cause),
         out: &mut O,
@@ -22,14 +22,12 @@ impl Scorer {
         if fired == firing {
             return Ok(());
         }
-        let campaign = &self.campaigns[position as usize];
-        let [platform, account_id, campaign_id] = campaign.parts();
-        let seen = campaign.alert_view(view, moment, log_time, &self.policy.facts);
+        let [platform, account_id, campaign_id] = case.campaign.parts();
         for (code, state) in changed(fired, firing) {
-            let policy = &campaign.about.policy;
-            let Some(described) = alert::describe_campaign(code, &seen, state, policy) else { continue };
+            let Some(described) = alert::describe_campaign(code, seen, state, case.policy) else { continue };
             let subject = (platform, account_id, Some(campaign_id));
-            out.alert(&campaign.key, &self.alert(subject, (code, state, &described), (log_time, cause)))?;
+            let record = self.alert(subject, (code, state, &described), (log_time, cause));
+            out.alert(&case.campaign.key, &record)?;
         }
         Ok(())
     }
@@ -37,12 +35,13 @@ impl Scorer {
     /// Writes the accounts that changed, and their alerts that fire or resolve.
     pub(super) fn write_accounts<O: ScoreOutput>(
         &mut self,
+        policy: &Policy,
         log_time: TimestampMs,
         out: &mut O,
     ) -> Result<(), O::Error> {
         let mut firings: Vec<(Box<str>, Codes)> = Vec::new();
         for (key, account, cause) in self.accounts.touched() {
-            let policy = account.policy(&self.policy);
+            let policy = account.policy(policy);
             let view = account.view();
             let firing = alert::account_alerts(&view, &policy);
             out.account(key, &account.record(firing, self.origin(cause)))?;

@@ -6,24 +6,24 @@ use schemas::record::{
     Origin, QualityFlag,
 };
 
+use super::Applied;
 use super::accounts::AccountState;
 use super::batches::{Judge, Refused, Row, Stamp};
 use super::day;
+use super::facts::{ALL_REGARD, Facts, Taken};
 use super::figures::{Currency, Marks, Packed};
 use super::journal::Cause;
 use super::layout::{EMPTY, EMPTY_BYTES};
 use super::profile::Profile;
 use super::restate::{recount, restate};
 use super::told::Observed;
-use super::{Applied, Scorer};
 use crate::normalize::flagged;
 use crate::outcome::quoted;
 use crate::{Outcome, Rejection};
 
-impl Scorer {
-    /// Takes one event read at `at`. Nothing is written before [`Scorer::flush`].
-    #[must_use]
-    pub fn apply(&mut self, campaign_key: Option<&str>, event: &Event<'_>, at: &Origin<'_>) -> Applied {
+impl Facts {
+    /// Takes one event read at `at`.
+    pub(super) fn apply(&mut self, campaign_key: Option<&str>, event: &Event<'_>, at: &Origin<'_>) -> Taken {
         let cause = self.cause(at);
         self.advance(event.observed_at, cause);
         let key = match (campaign_key, &event.body) {
@@ -33,14 +33,15 @@ impl Scorer {
             }
             (Some(key), _) => key,
             (None, _) => {
-                return Applied::rejected(Rejection::new(
-                    "KEY_MISSING",
-                    "the event's record has no campaign key",
-                ));
+                let sentence = "the event's record has no campaign key";
+                return Applied::rejected(Rejection::new("KEY_MISSING", sentence)).into();
             }
         };
         let result = match &event.body {
-            EventBody::MetricsObserved(metrics) => self.metrics(key, event, metrics, cause),
+            EventBody::MetricsObserved(metrics) => {
+                let taken = self.metrics(key, event, metrics, cause);
+                return taken.unwrap_or_else(|rejection| Applied::rejected(rejection).into());
+            }
             EventBody::CampaignObserved(seen) => self.observed(key, event, seen, cause),
             EventBody::FatigueSignal(signal) => self.tired(key, event, signal, cause),
             EventBody::LeadChanged(lead) => self.lead(key, event, lead, cause),
@@ -52,7 +53,7 @@ impl Scorer {
             }
             EventBody::Tick(_) => Ok(Outcome::Accepted),
         };
-        result.map_or_else(Applied::rejected, Applied::from)
+        result.map_or_else(Applied::rejected, Applied::from).into()
     }
 
     fn metrics(
@@ -61,9 +62,9 @@ impl Scorer {
         event: &Event<'_>,
         metrics: &MetricsObserved<'_>,
         cause: Cause,
-    ) -> Result<Outcome, Rejection> {
+    ) -> Result<Taken, Rejection> {
         if self.is_beyond_horizon(metrics.day) {
-            return Ok(Outcome::Stale);
+            return Ok(Outcome::Stale.into());
         }
         if day::slot(metrics.source).is_none() {
             let sentence = format!("{} reports no figures", metrics.source.symbol());
@@ -72,34 +73,31 @@ impl Scorer {
         let row = self.row(event, metrics)?;
         let (position, created) = self.campaign(key)?;
         let campaign = &self.campaigns[position as usize];
-        let facts = &self.policy.facts;
         let judge = Judge {
             names: &self.names,
-            pending_max: usize::from(facts.pending_batches_max),
+            pending_max: usize::from(self.rules.pending_batches_max),
             spend_min: campaign.spend_min,
         };
         let at = campaign.days.find(metrics.day);
         let day = at.map_or(&EMPTY[..], |at| campaign.days.from(at));
         self.buffer.clear();
-        let change = match restate(day, metrics.source, &row, (&judge, facts), &mut self.buffer) {
+        let (changed, regards) = restate(day, metrics.source, &row, (&judge, &self.rules), &mut self.buffer);
+        let change = match changed {
             Ok(change) => change,
-            Err(Refused::Repeated) => return Ok(Outcome::Duplicate),
-            Err(Refused::Stale) => return Ok(Outcome::Stale),
-            Err(Refused::Contradictory) => return Err(contradictory(&metrics.batch)),
-            Err(Refused::TooLarge) => return Err(too_large(&metrics.batch)),
+            Err(refused) => return Ok(Taken { applied: refusal(refused, &metrics.batch), regards }),
         };
-        self.touch(position, created, cause);
+        self.touch(position, created, cause, regards);
         self.put_day(position, metrics.day, at, cause);
         if let Some(standing) = change.standing {
             self.campaigns[position as usize].observe(change.before, standing);
         }
-        Ok(flagged(&event.flags))
+        Ok(Taken { applied: flagged(&event.flags).into(), regards })
     }
 
     /// The row of figures, if it is one.
     fn row(&mut self, event: &Event<'_>, metrics: &MetricsObserved<'_>) -> Result<Row, Rejection> {
         let BatchRow { batch_id, row_index, row_count } = metrics.batch;
-        let rows_max = i32::from(self.policy.facts.batch_rows_max);
+        let rows_max = i32::from(self.rules.batch_rows_max);
         if row_index < 0 || row_index >= row_count || row_count > rows_max || batch_id.is_empty() {
             let sentence =
                 format!("row {row_index} of {row_count} does not exist; a batch has 1 to {rows_max}");
@@ -160,10 +158,10 @@ impl Scorer {
         // A campaign that exists only through an observation that says nothing is still touched, so that an abort
         // takes it away again.
         if created || observed == Observed::Changed {
-            self.touch(position, created, cause);
+            self.touch(position, created, cause, ALL_REGARD);
             let campaign = &mut self.campaigns[position as usize];
             self.journal.keep_about(campaign.touch, &campaign.about);
-            campaign.set_profile(profile, &self.policy);
+            campaign.set_profile(profile);
         }
         outcome(observed, flags)
     }
@@ -195,7 +193,7 @@ impl Scorer {
             return Ok(Outcome::Stale);
         }
         let (position, created) = self.campaign(key)?;
-        self.touch(position, created, cause);
+        self.touch(position, created, cause, ALL_REGARD);
         for (contribution, sign) in recent.into_iter().flatten() {
             let date = contribution.created_day;
             let days = &self.campaigns[position as usize].days;
@@ -232,10 +230,6 @@ impl Scorer {
             days.set_touch(at.unwrap_or_else(|at| at), touch);
         }
     }
-
-    pub(super) fn is_beyond_horizon(&self, day: Day) -> bool {
-        self.clock.oldest.is_some_and(|oldest| day < oldest)
-    }
 }
 
 fn outcome(observed: Observed, flags: &[QualityFlag]) -> Outcome {
@@ -243,6 +237,15 @@ fn outcome(observed: Observed, flags: &[QualityFlag]) -> Outcome {
         Observed::Changed => flagged(flags),
         Observed::Repeated => Outcome::Duplicate,
         Observed::Stale => Outcome::Stale,
+    }
+}
+
+fn refusal(refused: Refused, batch: &BatchRow<'_>) -> Applied {
+    match refused {
+        Refused::Repeated => Outcome::Duplicate.into(),
+        Refused::Stale => Outcome::Stale.into(),
+        Refused::Contradictory => Applied::rejected(contradictory(batch)),
+        Refused::TooLarge => Applied::rejected(too_large(batch)),
     }
 }
 

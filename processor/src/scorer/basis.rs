@@ -1,6 +1,7 @@
 //! What a campaign's score rests on, for those who explain it: the very input and constants that the rules would use.
 
 use super::Scorer;
+use super::judged::Case;
 use super::view::View;
 use super::zones::Moments;
 use crate::calendar::hours_between;
@@ -20,11 +21,14 @@ impl Scorer {
     /// What a campaign's score rests on at the present log time. `None` while the campaign is unknown.
     #[must_use]
     pub fn basis(&self, campaign_key: &str) -> Option<ScoreBasis<'_>> {
-        let campaign = &self.campaigns[self.position(campaign_key)? as usize];
+        let facts = &self.facts;
+        let campaign = &facts.campaigns[facts.position(campaign_key)? as usize];
         let log_time = self.log_time()?;
         let zone = campaign.about.zone;
         let as_of = Moments::new(log_time).in_zone(zone).day;
-        let view = View::new(campaign, as_of, &self.policy);
+        let case = Case::new(campaign, &self.judgement.policy);
+        let mut view = View::default();
+        view.read(&case, as_of, &facts.rules);
         let days: Vec<ScoreDay> = view.seen().iter().map(|seen| seen.counted).collect();
         let input = ScoreInput {
             as_of,
@@ -33,6 +37,6 @@ impl Scorer {
             fatigue_high: campaign.about.profile.is_tired(zone, as_of),
             metrics_age_hours: hours_between(campaign.core.metrics_at, log_time),
         };
-        Some(ScoreBasis { input: WindowInput::from(&input), policy: &campaign.about.policy.score })
+        Some(ScoreBasis { input: WindowInput::from(&input), policy: &case.policy.score })
     }
 }

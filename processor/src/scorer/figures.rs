@@ -161,6 +161,10 @@ impl Currency {
         std::str::from_utf8(&self.0).expect("capital letters are text")
     }
 
+    pub(super) fn is(&self, code: &str) -> bool {
+        self.0[..] == *code.as_bytes()
+    }
+
     /// The letters, zeros for none.
     pub(super) fn letters(currency: Option<Self>) -> [u8; 3] {
         currency.map_or([0; 3], |currency| currency.0)

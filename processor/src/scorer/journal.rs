@@ -6,7 +6,7 @@
 //! the open transaction's first is untouched, so nothing needs to be reset on commit. The numbers of days are short and
 //! begin anew after four billion, so an entry counts only if it names the very day.
 
-use schemas::Day;
+use schemas::{Day, Micros};
 
 use super::campaign::{About, Core};
 
@@ -27,6 +27,8 @@ pub(super) struct TouchedCampaign {
     /// As it was, if the transaction has changed it.
     pub(super) about: Option<About>,
     pub(super) cause: Cause,
+    /// Policies that doubt only spends above this do not regard what touched it; see [`super::facts::Taken`].
+    pub(super) regards: Micros,
 }
 
 impl TouchedCampaign {
@@ -70,8 +72,14 @@ impl Journal {
     }
 
     /// Enters a campaign and returns its number.
-    pub(super) fn enter_campaign(&mut self, position: u32, before: Option<Core>, cause: Cause) -> u64 {
-        self.campaigns.push(TouchedCampaign { position, before, about: None, cause });
+    pub(super) fn enter_campaign(
+        &mut self,
+        position: u32,
+        before: Option<Core>,
+        cause: Cause,
+        regards: Micros,
+    ) -> u64 {
+        self.campaigns.push(TouchedCampaign { position, before, about: None, cause, regards });
         self.base + self.campaigns.len() as u64 - 1
     }
 

@@ -15,7 +15,11 @@
 //! two limits. Facts about days beyond the horizon are stale, and a tick forgets such days.
 //!
 //! **Nothing new, nothing written.** A score is written when anything in it but its moment and cause has changed.
+//!
+//! **Two halves.** [`Facts`] are what the events say, and [`Judgement`] is what one policy makes of them and has
+//! published. A [`Scorer`] is one of each; a [`Panel`] holds several policies over one state of facts.
 
+mod facts;
 mod apply;
 mod accounts;
 mod campaign;
@@ -31,63 +35,36 @@ mod layout;
 mod pack;
 mod journal;
 mod zones;
+mod judged;
 mod view;
-mod flush;
+mod judgement;
+mod rescore;
 mod alerts;
 mod content;
+mod flush;
 mod restore;
+mod panel;
 mod basis;
 
 use std::sync::Arc;
 
+use schemas::TimestampMs;
 use schemas::record::{
-    Account, Alert, Campaign, CampaignDay, CampaignScore, Origin, Recommendation, Watermark,
+    Account, Alert, Campaign, CampaignDay, CampaignScore, Event, Origin, Recommendation, Watermark,
 };
-use schemas::{Day, TimestampMs};
 
-use crate::index::KeyIndex;
-use crate::{Outcome, Policy, Rejection, calendar};
-use accounts::Accounts;
-use campaign::CampaignState;
-use journal::{Cause, Journal};
-use names::Names;
+use crate::{Outcome, Policy, Rejection};
+use facts::Facts;
+use judgement::Judgement;
 
 pub use basis::ScoreBasis;
+pub use panel::Panel;
 pub use restore::RestoreError;
 
 /// The state of one partition of `score`: its campaigns and accounts.
 pub struct Scorer {
-    policy: Arc<Policy>,
-    partition: i32,
-    index: KeyIndex,
-    campaigns: Vec<CampaignState>,
-    accounts: Accounts,
-    /// Campaigns that a tick must look at, because they were touched since the last one.
-    unchecked: Vec<u32>,
-    /// Until then, time alone changes no campaign that was looked at.
-    quiet_until: TimestampMs,
-    clock: Clock,
-    /// The clock as of the last commit.
-    committed: Clock,
-    journal: Journal,
-    /// The last tick of the open transaction.
-    tick: Option<Cause>,
-    /// Topic names met, by number.
-    topics: Vec<Box<str>>,
-    names: Names,
-    /// Days are packed here before they take their place.
-    buffer: Vec<u8>,
-}
-
-/// Log time, and the record that carried it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Clock {
-    log_time: Option<TimestampMs>,
-    cause: Cause,
-    /// Days before this one are beyond the horizon.
-    oldest: Option<Day>,
-    /// Days before this one have been forgotten.
-    forgotten: Option<Day>,
+    facts: Facts,
+    judgement: Judgement,
 }
 
 /// What became of an event.
@@ -154,152 +131,43 @@ impl Scorer {
     /// An empty partition.
     #[must_use]
     pub fn new(policy: Arc<Policy>, partition: i32) -> Self {
-        Self {
-            policy,
-            partition,
-            index: KeyIndex::default(),
-            campaigns: Vec::new(),
-            accounts: Accounts::default(),
-            unchecked: Vec::new(),
-            quiet_until: TimestampMs(i64::MIN),
-            clock: Clock::default(),
-            committed: Clock::default(),
-            journal: Journal::new(),
-            tick: None,
-            topics: Vec::new(),
-            names: Names::default(),
-            buffer: Vec::new(),
-        }
+        Self { facts: Facts::new([Arc::clone(&policy)].into(), partition), judgement: Judgement::new(policy) }
+    }
+
+    /// Takes one event read at `at`. Nothing is written before [`Scorer::flush`].
+    #[must_use]
+    pub fn apply(&mut self, campaign_key: Option<&str>, event: &Event<'_>, at: &Origin<'_>) -> Applied {
+        self.facts.apply(campaign_key, event, at).applied
     }
 
     /// The open transaction is committed; what it changed stays.
     pub fn commit(&mut self) {
-        self.journal.close();
-        self.accounts.commit();
-        self.committed = self.clock;
-        self.tick = None;
-        if self.names.wants_sweep() {
-            let campaigns = &self.campaigns;
-            self.names.sweep(|held| campaigns.iter().for_each(|campaign| campaign.days.names(held)));
-        }
+        self.facts.commit();
+        self.judgement.commit();
     }
 
     /// The open transaction is aborted; the state is exactly that of the last commit.
     pub fn abort(&mut self) {
-        let journal = self.journal.take();
-        for touched in journal.days.iter().rev() {
-            let days = &mut self.campaigns[touched.position as usize].days;
-            match (days.find(touched.day), journal.before(touched)) {
-                (at, Some(before)) => days.put(at, touched.day, before),
-                (Ok(at), None) => days.remove(at),
-                (Err(_), None) => {}
-            }
-        }
-        for touched in journal.campaigns.into_iter().rev() {
-            match touched.before {
-                Some(before) => {
-                    let campaign = &mut self.campaigns[touched.position as usize];
-                    campaign.core = before;
-                    if let Some(about) = touched.about {
-                        campaign.about = about;
-                    }
-                }
-                None => {
-                    // The transaction's new campaigns are the last of the slab, the newest last.
-                    if let Some(campaign) = self.campaigns.pop() {
-                        self.index.remove(&campaign.key, touched.position);
-                    }
-                }
-            }
-        }
-        self.accounts.abort();
-        self.clock = self.committed;
-        self.tick = None;
-        self.check_all();
-    }
-
-    /// Makes the next tick look at every campaign.
-    fn check_all(&mut self) {
-        self.unchecked.clear();
-        self.quiet_until = TimestampMs(i64::MIN);
+        self.facts.abort();
+        self.judgement.abort(&self.facts);
     }
 
     /// Campaigns known.
     #[must_use]
     pub fn campaign_count(&self) -> usize {
-        self.campaigns.len()
+        self.facts.campaigns.len()
     }
 
     /// Largest `observed_at` seen in the partition; absent while nothing was.
     #[must_use]
     pub fn log_time(&self) -> Option<TimestampMs> {
-        self.clock.log_time
+        self.facts.clock.log_time
     }
 
     /// About how many bytes the campaigns take.
     #[must_use]
     pub fn state_bytes(&self) -> usize {
-        self.campaigns.iter().map(CampaignState::bytes).sum::<usize>() + self.names.bytes()
-    }
-
-    fn position(&self, key: &str) -> Option<u32> {
-        self.index.get(key, |position| &self.campaigns[position as usize].key)
-    }
-
-    /// The campaign of a key, made if it is new. `None` when the key is not a campaign key.
-    fn position_or_new(&mut self, key: &str, known_since: TimestampMs) -> Option<(u32, bool)> {
-        if let Some(position) = self.position(key) {
-            return Some((position, false));
-        }
-        let campaign = CampaignState::new(key, known_since, &self.policy)?;
-        let position =
-            u32::try_from(self.campaigns.len()).expect("memory ends before four billion campaigns");
-        self.campaigns.push(campaign);
-        self.index.insert(key, position);
-        Some((position, true))
-    }
-
-    /// Keeps the campaign as it is now, unless the transaction touched it before.
-    fn touch(&mut self, position: u32, created: bool, cause: Cause) {
-        let campaign = &mut self.campaigns[position as usize];
-        if let Some(at) = self.journal.entry(campaign.touch) {
-            self.journal.campaigns[at].cause = cause;
-            return;
-        }
-        let before = (!created).then_some(campaign.core);
-        campaign.touch = self.journal.enter_campaign(position, before, cause);
-        self.unchecked.push(position);
-    }
-
-    fn advance(&mut self, to: TimestampMs, cause: Cause) {
-        if self.clock.log_time.is_none_or(|now| to > now) {
-            let is_new_day = self.clock.log_time.is_none_or(|now| now.day_utc() != to.day_utc());
-            self.clock.log_time = Some(to);
-            self.clock.cause = cause;
-            if is_new_day {
-                self.clock.oldest =
-                    Some(calendar::months_before(to.day_utc(), self.policy.facts.horizon_months));
-            }
-        }
-    }
-
-    fn cause(&mut self, at: &Origin<'_>) -> Cause {
-        let known = self.topics.iter().position(|topic| **topic == *at.topic);
-        let number = known.unwrap_or_else(|| {
-            self.topics.push(at.topic.into());
-            self.topics.len() - 1
-        });
-        let topic = u32::try_from(number).expect("a role reads few topics");
-        Cause { topic, partition: at.partition, offset: at.offset }
-    }
-
-    fn origin(&self, cause: Cause) -> Origin<'_> {
-        let topic = self.topics.get(cause.topic as usize).map_or("", |topic| topic);
-        Origin { topic, partition: cause.partition, offset: cause.offset }
-    }
-
-    fn watermark_key(&self) -> String {
-        format!("score/{}", self.partition)
+        self.facts.bytes() + self.judgement.bytes()
     }
 }
 

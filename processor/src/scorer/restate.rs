@@ -5,11 +5,13 @@
 //! answer of [`DayState::weigh`] and the bytes that [`DayState::take`] and [`layout::put`] would leave, which a test holds
 //! it to; every other day and row goes that general way. `apply.rs` calls it.
 
+use schemas::Micros;
 use schemas::record::{Cohort, Source};
 
-use super::batches::{Judge, Refused, Row, Stood};
+use super::batches::{Judge, Refused, Row, Stamp, Stood};
 use super::day::{DayState, slot};
-use super::figures::FIGURES;
+use super::facts::ALL_REGARD;
+use super::figures::{FIGURES, Marks};
 use super::layout::{self, Head};
 use super::pack::{Reader, put_byte, put_bytes};
 use crate::policy::FactsPolicy;
@@ -42,6 +44,9 @@ struct Standing<'a> {
     bytes: &'a [u8],
 }
 
+/// What a row did, and which policies regard it; see [`super::facts::Taken`].
+pub(super) type Restated = (Result<Change, Refused>, Micros);
+
 /// Takes a row into a packed day, and appends the day as it is then. Only sources that report figures have rows.
 pub(super) fn restate(
     day: &[u8],
@@ -49,28 +54,23 @@ pub(super) fn restate(
     row: &Row,
     (judge, policy): (&Judge<'_>, &FactsPolicy),
     out: &mut Vec<u8>,
-) -> Result<Change, Refused> {
+) -> Restated {
     ordinary(day, source, row, judge, out)
         .unwrap_or_else(|| whole(layout::get(day), source, row, (judge, policy), out))
 }
 
 /// The way of ordinary days and rows; `None` for others.
-fn ordinary(
-    day: &[u8],
-    source: Source,
-    row: &Row,
-    judge: &Judge<'_>,
-    out: &mut Vec<u8>,
-) -> Option<Result<Change, Refused>> {
+fn ordinary(day: &[u8], source: Source, row: &Row, judge: &Judge<'_>, out: &mut Vec<u8>) -> Option<Restated> {
     let parts = Parts::read(day, source).filter(|_| row.count == 1)?;
     if let Some(newest) = &parts.newest
         && let Err(refused) = parts.weigh(newest, row, judge)?
     {
-        return Some(Err(refused));
+        return Some((Err(refused), newest.regards(row, judge)));
     }
     parts.put(source, row, judge, out);
     let before = parts.newest.map(|newest| newest.head.stood());
-    Some(Ok(Change { before, standing: Some(row.stood()) }))
+    // A row that is older than the standing batch goes the general way.
+    Some((Ok(Change { before, standing: Some(row.stood()) }), ALL_REGARD))
 }
 
 /// The general way.
@@ -80,13 +80,27 @@ fn whole(
     row: &Row,
     (judge, policy): (&Judge<'_>, &FactsPolicy),
     out: &mut Vec<u8>,
-) -> Result<Change, Refused> {
-    let Some(slot) = slot(source) else { return Err(Refused::Stale) };
-    day.weigh(slot, row, judge)?;
+) -> Restated {
+    let Some(slot) = slot(source) else { return (Err(Refused::Stale), ALL_REGARD) };
     let before = day.sources[slot].as_ref().and_then(|batches| batches.newest);
+    let regards = before.map_or(ALL_REGARD, |newest| {
+        regards(&newest.stamp, newest.marks, newest.figures.spend(), row, judge)
+    });
+    if let Err(refused) = day.weigh(slot, row, judge) {
+        return (Err(refused), regards);
+    }
     let standing = day.take((slot, source), row, judge, policy);
     layout::put(&day, out);
-    Ok(Change { before: before.map(|batch| batch.stood()), standing: standing.map(|batch| batch.stood()) })
+    let change =
+        Change { before: before.map(|batch| batch.stood()), standing: standing.map(|batch| batch.stood()) };
+    (Ok(change), regards)
+}
+
+/// Which policies regard a row beside the standing batch: one that is older matters only where that batch is doubted,
+/// for its spend if for nothing else.
+fn regards(newest: &Stamp, marks: Marks, spend: i64, row: &Row, judge: &Judge<'_>) -> Micros {
+    let is_older = row.stamp.order(newest, judge.names).is_lt();
+    if is_older && !marks.is_outlier() { Micros(spend) } else { ALL_REGARD }
 }
 
 /// Appends a day of so many bytes with other leads. `None` when `change` refuses.
@@ -192,6 +206,10 @@ impl<'a> Standing<'a> {
         let (spend, figures) = figures(reader);
         Self { head, spend, figures, bytes: reader.since(start) }
     }
+
+    fn regards(&self, row: &Row, judge: &Judge<'_>) -> Micros {
+        regards(&self.head.stamp, self.head.marks, self.spend, row, judge)
+    }
 }
 
 /// Passes over figures: their spend, and their bytes.
@@ -205,10 +223,9 @@ fn figures<'a>(reader: &mut Reader<'a>) -> (i64, &'a [u8]) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use schemas::{Micros, TimestampMs};
+    use schemas::TimestampMs;
 
-    use super::super::batches::Stamp;
-    use super::super::figures::{Currency, Marks, Packed, SPEND};
+    use super::super::figures::{Currency, Packed, SPEND};
     use super::super::names::Names;
     use super::super::pack::PADDING;
     use super::*;
@@ -265,7 +282,7 @@ mod tests {
                     prop_assert_eq!(ordinary, change);
                     prop_assert_eq!(&short, &long);
                 }
-                if change.is_ok() {
+                if change.0.is_ok() {
                     day = long;
                 }
                 let mut unpacked = layout::get(&lying(&day));

@@ -4,10 +4,11 @@ use schemas::record::{Account, Campaign, CampaignDay, CampaignScore, Watermark};
 use schemas::{DayKey, TimestampMs};
 
 use super::Scorer;
-use super::campaign::Published;
 use super::content::fingerprint;
 use super::day::DayState;
 use super::days::packed;
+use super::facts::Facts;
+use super::judged::Published;
 use super::profile::Profile;
 use crate::alert::Codes;
 
@@ -41,9 +42,10 @@ impl Scorer {
     /// When the key is not a campaign key.
     pub fn restore_campaign(&mut self, key: &str, record: Option<&Campaign<'_>>) -> Result<(), RestoreError> {
         let position = self.restored("campaigns", key)?;
-        let campaign = &mut self.campaigns[position];
+        let campaign = &mut self.facts.campaigns[position as usize];
         campaign.core.known_since = record.and_then(|record| record.known_since).unwrap_or(LONG_KNOWN);
-        campaign.set_profile(record.map(Profile::from).unwrap_or_default(), &self.policy);
+        campaign.set_profile(record.map(Profile::from).unwrap_or_default());
+        self.judgement.rename(position, &self.facts);
         Ok(())
     }
 
@@ -55,15 +57,16 @@ impl Scorer {
         let parts = DayKey::split(key)
             .ok_or_else(|| RestoreError::Key { topic: "campaign-days", key: key.to_owned() })?;
         let position = self.restored("campaign-days", parts.campaign_key)?;
-        let campaign = &mut self.campaigns[position];
+        let Facts { campaigns, names, buffer, .. } = &mut self.facts;
+        let campaign = &mut campaigns[position as usize];
         let at = campaign.days.find(parts.day);
         match (at, record) {
             (at, Some(record)) => {
-                let day = DayState::restored(record, &mut self.names)
+                let day = DayState::restored(record, names)
                     .ok_or_else(|| RestoreError::Source { key: key.to_owned() })?;
                 let complete = day.sources.iter().flatten().filter_map(|batches| batches.newest);
                 complete.for_each(|batch| campaign.observe(None, batch.stood()));
-                campaign.days.put(at, parts.day, packed(&day, &mut self.buffer));
+                campaign.days.put(at, parts.day, packed(&day, buffer));
             }
             (Ok(at), None) => campaign.days.remove(at),
             (Err(_), None) => {}
@@ -81,15 +84,16 @@ impl Scorer {
         record: Option<&CampaignScore<'_>>,
     ) -> Result<(), RestoreError> {
         let position = self.restored("scores", key)?;
-        let campaign = &mut self.campaigns[position];
+        let core = &mut self.facts.campaigns[position as usize].core;
         // Days that were forgotten since have been observed all the same.
         let metrics_at = record.and_then(|record| record.metrics_observed_at);
-        campaign.core.metrics_at = campaign.core.metrics_at.max(metrics_at);
-        campaign.core.published = record.map(|record| {
+        core.metrics_at = core.metrics_at.max(metrics_at);
+        let published = record.map(|record| {
             let reasons = record.reasons.iter().map(|r| (r.code, r.figure, r.target));
             let firing = Codes::from_symbols(&record.firing);
             Published::new(record, fingerprint(record, reasons), firing)
         });
+        self.judgement.restore(position, published, &self.facts);
         Ok(())
     }
 
@@ -98,7 +102,8 @@ impl Scorer {
     /// # Errors
     /// When the key is not an account key.
     pub fn restore_account(&mut self, key: &str, record: Option<&Account<'_>>) -> Result<(), RestoreError> {
-        self.accounts
+        self.facts
+            .accounts
             .restore(key, record)
             .ok_or_else(|| RestoreError::Key { topic: "accounts", key: key.to_owned() })
     }
@@ -114,21 +119,20 @@ impl Scorer {
     ) -> Result<(), RestoreError> {
         let number = key.strip_prefix("score/").and_then(|number| number.parse::<i32>().ok());
         let number = number.ok_or_else(|| RestoreError::Key { topic: "watermarks", key: key.to_owned() })?;
-        if number == self.partition
+        let facts = &mut self.facts;
+        if number == facts.partition
             && let Some(record) = record
         {
-            let cause = self.cause(&record.origin);
-            self.advance(record.log_time, cause);
-            self.committed = self.clock;
+            let cause = facts.cause(&record.origin);
+            facts.advance(record.log_time, cause);
+            facts.committed = facts.clock;
         }
         Ok(())
     }
 
-    fn restored(&mut self, topic: &'static str, key: &str) -> Result<usize, RestoreError> {
-        let found = self.position_or_new(key, LONG_KNOWN);
-        found
-            .map(|(position, _)| position as usize)
-            .ok_or_else(|| RestoreError::Key { topic, key: key.to_owned() })
+    fn restored(&mut self, topic: &'static str, key: &str) -> Result<u32, RestoreError> {
+        let found = self.facts.position_or_new(key, LONG_KNOWN);
+        found.map(|(position, _)| position).ok_or_else(|| RestoreError::Key { topic, key: key.to_owned() })
     }
 }
 

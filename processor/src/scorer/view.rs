@@ -6,24 +6,19 @@
 use schemas::record::Doubt;
 use schemas::{Day, Micros};
 
-use super::campaign::CampaignState;
 use super::figures::{CLICKS, IMPRESSIONS, LEADS, LINK_CLICKS, Marks, PURCHASES, SPEND};
+use super::judged::Case;
 use super::layout::{Counted, CountedFigures};
-use crate::Policy;
 use crate::alert::AlertDay;
-use crate::policy::QualityPolicy;
+use crate::policy::{FactsPolicy, QualityPolicy};
 use crate::score::{DoubtfulDays, ScoreDay, Window};
 
-/// Days from the first of the window to the day scored.
-pub(super) const SEEN_MAX: usize = 31;
-
 /// The days of the window and the day scored itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct View {
     as_of: Day,
-    days: [Seen; SEEN_MAX],
-    alert_days: [AlertDay; SEEN_MAX],
-    len: usize,
+    days: Vec<Seen>,
+    alert_days: Vec<AlertDay>,
 }
 
 /// A day as it is counted.
@@ -37,48 +32,40 @@ pub(super) struct Seen {
 }
 
 impl View {
-    /// The days of a campaign around the day it is scored on.
-    pub(super) fn new(campaign: &CampaignState, as_of: Day, policy: &Policy) -> Self {
-        let mut view = Self {
-            as_of,
-            days: [Seen::default(); SEEN_MAX],
-            alert_days: [AlertDay::default(); SEEN_MAX],
-            len: 0,
-        };
+    /// Reads the days of a campaign around the day it is scored on, in place of what was read before.
+    pub(super) fn read(&mut self, case: &Case<'_>, as_of: Day, rules: &FactsPolicy) {
+        let known = &case.campaign.days;
         let first = Day(as_of.0.saturating_sub(30));
-        for at in campaign.days.count_before(first)..campaign.days.len() {
-            let day = campaign.days.date(at);
-            if day > as_of {
-                break;
-            }
-            view.days[view.len] = seen(day, &campaign.days.counted(at, &policy.facts), campaign);
-            view.len += 1;
-        }
-        let quality = campaign.quality();
-        view.doubt_spends(campaign.spend_min, quality);
+        let dates = (known.count_before(first)..known.len()).map(|at| (at, known.date(at)));
+        let dates = dates.take_while(|(_, date)| *date <= as_of);
+        self.as_of = as_of;
+        self.days.clear();
+        let currency = case.currency_counted_in();
+        self.days.extend(dates.map(|(at, date)| seen(date, &known.counted(at, rules), currency)));
+        let quality = &case.policy.quality;
+        self.doubt_spends(case.spend_min, quality);
         if !quality.count_outliers {
-            view.leave_out_outliers();
+            self.leave_out_outliers();
         }
-        for (alert_day, Seen { counted, .. }) in view.alert_days.iter_mut().zip(&view.days[..view.len]) {
-            *alert_day = AlertDay {
-                day: counted.day,
-                spend: counted.spend,
-                impressions: counted.impressions,
-                leads: counted.platform_leads.max(counted.crm_leads),
-            };
-        }
-        view
+        self.alert_days.clear();
+        self.alert_days.extend(self.days.iter().map(|Seen { counted, .. }| AlertDay {
+            day: counted.day,
+            spend: counted.spend,
+            impressions: counted.impressions,
+            leads: counted.platform_leads.max(counted.crm_leads),
+        }));
     }
 
     /// Marks the days of the window that spent many times the median of its active days.
     fn doubt_spends(&mut self, spend_min: Micros, quality: &QualityPolicy) {
         let as_of = self.as_of;
-        let days = &mut self.days[..self.len];
+        let days = &mut self.days;
         let is_open = |day: &Seen| day.spend >= spend_min && !day.confirmed && day.counted.day < as_of;
         if !days.iter().any(is_open) {
             return;
         }
-        let mut spends = [0_i64; SEEN_MAX];
+        // Ages 1 to 30.
+        let mut spends = [0_i64; 30];
         let mut count = 0;
         for day in days.iter().filter(|day| day.spend > Micros::ZERO && day.counted.day < as_of) {
             spends[count] = day.spend.0;
@@ -96,7 +83,7 @@ impl View {
     }
 
     fn leave_out_outliers(&mut self) {
-        for day in self.days[..self.len].iter_mut().filter(|day| day.marks.is_outlier()) {
+        for day in self.days.iter_mut().filter(|day| day.marks.is_outlier()) {
             let ScoreDay { day: date, crm_leads, qualified, won, revenue, .. } = day.counted;
             day.counted = ScoreDay { day: date, crm_leads, qualified, won, revenue, ..ScoreDay::default() };
         }
@@ -126,16 +113,17 @@ impl View {
 
     /// The days as the alerts read them, oldest first.
     pub(super) fn alert_days(&self) -> &[AlertDay] {
-        &self.alert_days[..self.len]
+        &self.alert_days
     }
 
     /// The days, oldest first.
     pub(super) fn seen(&self) -> &[Seen] {
-        &self.days[..self.len]
+        &self.days
     }
 }
 
-fn seen(day: Day, counted: &Counted, campaign: &CampaignState) -> Seen {
+/// A day as its source tells it. `counted_in` is the currency that its money must have.
+fn seen(day: Day, counted: &Counted, counted_in: Option<&str>) -> Seen {
     let cohort = counted.cohort;
     let mut seen = Seen {
         counted: ScoreDay {
@@ -157,7 +145,7 @@ fn seen(day: Day, counted: &Counted, campaign: &CampaignState) -> Seen {
         seen.counted.purchases = value(PURCHASES);
         seen.spend = seen.counted.spend;
         seen.confirmed = confirmed;
-        seen.marks = if campaign.counts_in_other_currency(currency) {
+        seen.marks = if currency.zip(counted_in).is_some_and(|(figures, own)| !figures.is(own)) {
             marks.with(Marks::of(Doubt::CurrencyUnlikeAccount))
         } else {
             marks

@@ -10,6 +10,7 @@ mod compare;
 mod fact;
 mod formula;
 mod history;
+mod panel;
 mod properties;
 #[path = "../recorder/mod.rs"]
 mod recorder;

@@ -3,7 +3,7 @@
 //! Promises that both see the same decoded events and the same boundaries (see [`super::replay`]), and that no topic,
 //! group or store is touched. What normalize decided is in the log already: doubts about facts and contributions of
 //! leads are those of its policy at the time, whatever the new one says about them. The state of one partition at a time
-//! is in memory, once for each policy.
+//! is in memory, once for both policies where they take facts alike.
 
 mod side;
 mod compare;
@@ -16,15 +16,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use processor::Policy;
-use schemas::record::{Event, Origin};
 
 use super::print;
-use super::replay::{Log, Player, Replayed};
+use super::replay::{Log, Replayed};
 use crate::cli::BacktestArgs;
 use crate::config::Config;
 use crate::connect;
 use compare::{Comparison, Span, compare};
-use side::Side;
+use side::{Outcomes, Sides};
 
 /// A finished backtest.
 struct Backtest {
@@ -40,7 +39,7 @@ struct Backtest {
 struct Policied {
     version: String,
     /// Events by outcome.
-    outcomes: [u64; processor::Outcome::ALL.len()],
+    outcomes: Outcomes,
 }
 
 pub async fn run(config: &Config, args: &BacktestArgs) -> anyhow::Result<ExitCode> {
@@ -83,40 +82,18 @@ fn backtest(
 ) -> anyhow::Result<Backtest> {
     let log = Log::new(config)?;
     let versions = [in_force.version().to_owned(), new.version().to_owned()];
-    let mut sides = Sides { before: Side::new(in_force), after: Side::new(new) };
+    let mut sides = Sides::new([in_force, new]);
     let started = Instant::now();
     let replayed = log.replay(None, &mut sides)?;
     let elapsed = started.elapsed();
-    let [before, after] = versions;
+    let [(before, before_outcomes), (after, after_outcomes)] = sides.finish();
+    let [in_force, new] = versions;
     Ok(Backtest {
-        before: Policied { version: before, outcomes: sides.before.outcomes },
-        after: Policied { version: after, outcomes: sides.after.outcomes },
+        before: Policied { version: in_force, outcomes: before_outcomes },
+        after: Policied { version: new, outcomes: after_outcomes },
         span,
         replayed,
         elapsed,
-        comparison: compare(sides.before.verdicts(), sides.after.verdicts(), span),
+        comparison: compare(before, after, span),
     })
-}
-
-struct Sides {
-    before: Side,
-    after: Side,
-}
-
-impl Player for Sides {
-    fn event(&mut self, key: Option<&str>, event: &Event<'_>, at: &Origin<'_>) -> bool {
-        self.before.apply(key, event, at);
-        self.after.apply(key, event, at);
-        true
-    }
-
-    fn boundary(&mut self, partition: i32) {
-        self.before.flush(partition);
-        self.after.flush(partition);
-    }
-
-    fn ended(&mut self, partition: i32) {
-        self.before.forget(partition);
-        self.after.forget(partition);
-    }
 }

@@ -1,24 +1,31 @@
-//! One policy's side of a backtest: its rules for each partition, and what they said of each campaign.
+//! Both policies of a backtest: their rules for each partition, and what they said of each campaign.
 
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use processor::{Applied, Outcome, Policy, ScoreOutput, Scorer};
+use processor::{Outcome, Panel, Policy, ScoreOutput};
 use schemas::record::{
     Account, Action, Alert, Campaign, CampaignDay, CampaignScore, Event, Origin, Recommendation, Watermark,
 };
 use schemas::{Day, TimestampMs};
 
-/// The rules of one policy.
-pub struct Side {
-    policy: Arc<Policy>,
+use crate::commands::replay::Player;
+
+/// Policies that are held against each other.
+pub const SIDES: usize = 2;
+
+/// The rules of both policies.
+pub struct Sides {
+    policies: [Arc<Policy>; SIDES],
     /// The partition that is being read.
-    state: Option<(i32, Scorer)>,
-    said: Said,
-    /// Events by outcome.
-    pub outcomes: [u64; Outcome::ALL.len()],
+    state: Option<(i32, Panel)>,
+    said: [Said; SIDES],
+    outcomes: [Outcomes; SIDES],
 }
+
+/// Events by outcome.
+pub type Outcomes = [u64; Outcome::ALL.len()];
 
 /// What the rules said.
 #[derive(Default)]
@@ -53,35 +60,34 @@ pub struct Announced {
     pub total: f64,
 }
 
-impl Side {
-    pub fn new(policy: Arc<Policy>) -> Self {
-        Self { policy, state: None, said: Said::default(), outcomes: Default::default() }
+impl Sides {
+    pub fn new(policies: [Arc<Policy>; SIDES]) -> Self {
+        Self { policies, state: None, said: Default::default(), outcomes: Default::default() }
     }
 
-    /// Takes an event.
-    pub fn apply(&mut self, key: Option<&str>, event: &Event<'_>, at: &Origin<'_>) {
-        let policy = &self.policy;
-        let new = || (at.partition, Scorer::new(Arc::clone(policy), at.partition));
-        let (_, state) = self.state.get_or_insert_with(new);
-        let Applied { outcome, .. } = state.apply(key, event, at);
-        self.outcomes[outcome as usize] += 1;
+    /// What each side said, by campaign key, with its events by outcome.
+    pub fn finish(self) -> [(BTreeMap<Box<str>, Verdict>, Outcomes); SIDES] {
+        let mut outcomes = self.outcomes.into_iter();
+        self.said.map(|Said(said)| (said.into_iter().collect(), outcomes.next().unwrap_or_default()))
+    }
+}
+
+impl Player for Sides {
+    fn event(&mut self, key: Option<&str>, event: &Event<'_>, at: &Origin<'_>) -> bool {
+        let new = || (at.partition, Panel::new(&self.policies, at.partition));
+        let (_, panel) = self.state.get_or_insert_with(new);
+        panel.apply(key, event, at, |side, outcome| self.outcomes[side][outcome as usize] += 1);
+        true
     }
 
-    /// Ends a transaction of a partition.
-    pub fn flush(&mut self, partition: i32) {
-        let Some((_, state)) = self.state.as_mut().filter(|(own, _)| *own == partition) else { return };
-        let Ok(()) = state.flush(&mut self.said);
-        state.commit();
+    fn boundary(&mut self, partition: i32) {
+        let Some((_, panel)) = self.state.as_mut().filter(|(own, _)| *own == partition) else { return };
+        let Ok(()) = panel.end_transaction(&mut self.said);
     }
 
-    /// Drops the state of a partition; what was said of its campaigns stays.
-    pub fn forget(&mut self, partition: i32) {
+    /// Drops the state of the partition; what was said of its campaigns stays.
+    fn ended(&mut self, partition: i32) {
         self.state.take_if(|(own, _)| *own == partition);
-    }
-
-    /// What was said, by campaign key.
-    pub fn verdicts(self) -> BTreeMap<Box<str>, Verdict> {
-        self.said.0.into_iter().collect()
     }
 }
 

@@ -9,8 +9,9 @@ use schemas::record::Figures;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 
+use super::plain::Plain;
+use super::value::Raw;
 use super::{object, value};
 use crate::Rejection;
 use crate::policy::FacebookPolicy;
@@ -37,28 +38,28 @@ pub(crate) enum InsightsPeriod {
     },
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Row<'a> {
     #[serde(borrow, default)]
-    campaign_id: Option<&'a RawValue>,
+    campaign_id: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    account_currency: Option<&'a RawValue>,
+    account_currency: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    date_start: Option<&'a RawValue>,
+    date_start: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    date_stop: Option<&'a RawValue>,
+    date_stop: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    spend: Option<&'a RawValue>,
+    spend: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    impressions: Option<&'a RawValue>,
+    impressions: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    reach: Option<&'a RawValue>,
+    reach: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    frequency: Option<&'a RawValue>,
+    frequency: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    clicks: Option<&'a RawValue>,
+    clicks: Option<Raw<'a>>,
     #[serde(borrow, default)]
-    inline_link_clicks: Option<&'a RawValue>,
+    inline_link_clicks: Option<Raw<'a>>,
     #[serde(borrow, default)]
     actions: Option<Vec<ActionRow<'a>>>,
     #[serde(borrow, default)]
@@ -68,7 +69,7 @@ struct Row<'a> {
 /// An object of the list; its other fields are the counts per attribution window.
 struct ActionRow<'a> {
     action_type: Cow<'a, str>,
-    value: Option<&'a RawValue>,
+    value: Option<Raw<'a>>,
 }
 
 /// The fields of [`ActionRow`].
@@ -77,7 +78,7 @@ struct ActionFields<'a> {
     #[serde(borrow)]
     action_type: Cow<'a, str>,
     #[serde(borrow, default)]
-    value: Option<&'a RawValue>,
+    value: Option<Raw<'a>>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for ActionRow<'a> {
@@ -107,7 +108,14 @@ pub(crate) fn insights_row<'a>(
     payload: &'a [u8],
     policy: &FacebookPolicy,
 ) -> Result<InsightsRow<'a>, Rejection> {
-    let row: Row<'a> = object(payload, "insights row")?;
+    match plain_row(payload, policy) {
+        Some(row) => understood(&row, policy),
+        None => understood(&object(payload, "insights row")?, policy),
+    }
+}
+
+/// What a row says.
+fn understood<'a>(row: &Row<'a>, policy: &FacebookPolicy) -> Result<InsightsRow<'a>, Rejection> {
     let campaign_id = value::id("campaign_id", row.campaign_id)?;
     let currency = value::optional_text("account_currency", row.account_currency)?;
     if let Some(code) = &currency {
@@ -116,8 +124,8 @@ pub(crate) fn insights_row<'a>(
     let start = value::day("date_start", row.date_start.ok_or_else(|| value::missing("date_start"))?)?;
     let stop = row.date_stop.map_or(Ok(start), |stop| value::day("date_stop", stop))?;
     let period = match i64::from(stop.0) - i64::from(start.0) {
-        0 => InsightsPeriod::Day(start, figures(&row, policy)?),
-        6 => InsightsPeriod::Week { last: stop, frequency: frequency(&row)? },
+        0 => InsightsPeriod::Day(start, figures(row, policy)?),
+        6 => InsightsPeriod::Week { last: stop, frequency: frequency(row)? },
         _ => {
             let sentence =
                 format!("the row covers {start} to {stop}; rows of one day and of seven days are understood");
@@ -125,6 +133,83 @@ pub(crate) fn insights_row<'a>(
         }
     };
     Ok(InsightsRow { campaign_id, currency, period })
+}
+
+/// The row as the platform mostly writes it. Of its actions only those are kept that the policy asks for.
+fn plain_row<'a>(payload: &'a [u8], policy: &FacebookPolicy) -> Option<Row<'a>> {
+    let mut plain = Plain::new(payload)?;
+    let (mut row, mut seen) = (Row::default(), 0_u16);
+    plain.object(|plain, name| {
+        let (at, field) = match name {
+            "campaign_id" => (0, &mut row.campaign_id),
+            "account_currency" => (1, &mut row.account_currency),
+            "date_start" => (2, &mut row.date_start),
+            "date_stop" => (3, &mut row.date_stop),
+            "spend" => (4, &mut row.spend),
+            "impressions" => (5, &mut row.impressions),
+            "reach" => (6, &mut row.reach),
+            "frequency" => (7, &mut row.frequency),
+            "clicks" => (8, &mut row.clicks),
+            "inline_link_clicks" => (9, &mut row.inline_link_clicks),
+            "actions" => {
+                once(&mut seen, 10)?;
+                row.actions = plain_actions(plain, policy)?;
+                return Some(());
+            }
+            "action_values" => {
+                once(&mut seen, 11)?;
+                row.action_values = plain_actions(plain, policy)?;
+                return Some(());
+            }
+            _ => return plain.skip(),
+        };
+        once(&mut seen, at)?;
+        *field = plain.scalar()?;
+        Some(())
+    })?;
+    plain.end()?;
+    Some(row)
+}
+
+fn plain_actions<'a>(plain: &mut Plain<'a>, policy: &FacebookPolicy) -> Option<Option<Vec<ActionRow<'a>>>> {
+    if plain.null()? {
+        return Some(None);
+    }
+    let mut actions = Vec::new();
+    plain.list(|plain| {
+        let (mut action_type, mut value, mut seen) = (None, None, 0);
+        plain.object(|plain, name| {
+            match name {
+                "action_type" => {
+                    once(&mut seen, 0)?;
+                    action_type = Some(plain.text()?);
+                }
+                "value" => {
+                    once(&mut seen, 1)?;
+                    value = plain.scalar()?;
+                }
+                _ => plain.skip()?,
+            }
+            Some(())
+        })?;
+        let action_type = action_type?;
+        if [&policy.lead_actions, &policy.purchase_actions]
+            .iter()
+            .any(|types| types.iter().any(|t| t == action_type))
+        {
+            actions.push(ActionRow { action_type: Cow::Borrowed(action_type), value });
+        }
+        Some(())
+    })?;
+    Some(Some(actions))
+}
+
+/// `None` for a field that was there before.
+fn once(seen: &mut u16, field: u16) -> Option<()> {
+    let bit = 1 << field;
+    let is_first = *seen & bit == 0;
+    *seen |= bit;
+    is_first.then_some(())
 }
 
 fn figures(row: &Row<'_>, policy: &FacebookPolicy) -> Result<Figures, Rejection> {
@@ -168,3 +253,6 @@ fn frequency(row: &Row<'_>) -> Result<f64, Rejection> {
         _ => Err(value::missing("frequency")),
     }
 }
+
+#[cfg(test)]
+mod tests;
