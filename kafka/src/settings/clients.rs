@@ -91,6 +91,8 @@ impl KafkaSettings {
         // The limit is in KiB.
         self.tunable(&mut config, "queue.buffering.max.kbytes", &(queue_bytes / 1024).max(1).to_string());
         self.tunable(&mut config, "linger.ms", linger);
+        // A dead letter is larger than the record that it keeps, which may be as large as the broker takes.
+        self.tunable(&mut config, "message.max.bytes", "4194304");
         self.tunable(&mut config, "compression.type", "lz4");
         // After a commit the coordinator answers CONCURRENT_TRANSACTIONS until its markers are written, and the client
         // waits this long (100 ms by default) before it asks again.
