@@ -30,7 +30,7 @@ const fn way(refusal: Refusal) -> Way {
     const ALL: &str = "engine LIKE '%MergeTree' AND name != 'schema_migrations'";
     let (tables, spoil, mend, code) = match refusal {
         Refusal::ReadOnly => {
-            (ALL, "MODIFY SETTING table_readonly = 1", "MODIFY SETTING table_readonly = 0", "Code: 242")
+            (ALL, "MODIFY SETTING table_readonly = 1", "MODIFY SETTING table_readonly = 0", "Code: 774")
         }
         Refusal::LowDisk => (
             ALL,
