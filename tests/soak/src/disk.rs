@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +14,28 @@ const SIZE: &str = "size=768m";
 const BALLAST: &str = "ballast";
 const PIECE: usize = 4 << 10;
 const FILL_AGAIN: Duration = Duration::from_millis(50);
+
+/// Set in a program that has its mounts for itself.
+const PRIVATE: &str = "ADPULSE_SOAK_MOUNTS";
+
+/// Begins the program anew with mounts of its own, where that is allowed, so that none outlives it however it ends. To be called
+/// first of all.
+pub fn keep_mounts_private() {
+    if std::env::var_os(PRIVATE).is_some() {
+        return;
+    }
+    let Ok(own) = std::env::current_exe() else { return };
+    let allowed = Command::new("unshare").args(["--mount", "true"]).stderr(Stdio::null()).status();
+    if allowed.is_ok_and(|status| status.success()) {
+        // It returns only when it fails, and then there are no private mounts.
+        let _ = Command::new("unshare")
+            .arg("--mount")
+            .arg(own)
+            .args(std::env::args_os().skip(1))
+            .env(PRIVATE, "private")
+            .exec();
+    }
+}
 
 /// A mounted disk. It is gone when this is dropped.
 #[derive(Debug)]

@@ -58,6 +58,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
+    soak::disk::keep_mounts_private();
     let cli = Cli::parse();
     match soak(&cli) {
         Ok(code) => code,

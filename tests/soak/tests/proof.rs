@@ -24,6 +24,7 @@ const BUGS: [&str; 4] =
 const TELL_EVERY: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
+    soak::disk::keep_mounts_private();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
     let wanted = |name: &str| filter.is_none_or(|filter| name.contains(filter.as_str()));

@@ -213,7 +213,8 @@ impl<'a> Generator<'a> {
                     self.sent.fetch_add(1, Ordering::Relaxed);
                     return self.journal.replied(&journalled, true);
                 }
-                0 | 429 | 500.. => std::thread::sleep(SEND_AGAIN),
+                // Too slow on a busy machine is no refusal.
+                0 | 408 | 429 | 500.. => std::thread::sleep(SEND_AGAIN),
                 _ => return self.journal.replied(&journalled, false),
             }
         }
