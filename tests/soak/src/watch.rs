@@ -26,12 +26,11 @@ const CANARY_EVERY: Duration = Duration::from_millis(1_000);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Tables of ClickHouse whose newest row of a partition tells how far it holds the topic.
 /// Topics with poison are left out: their last record may be none that a table could hold.
-const HELD: [(Topic, &str); 5] = [
+const HELD: [(Topic, &str); 4] = [
     (Topic::Campaigns, "campaigns"),
     (Topic::CampaignDays, "campaign_days"),
     (Topic::Scores, "scores"),
     (Topic::Leads, "leads"),
-    (Topic::DeadLetters, "dead_letters"),
 ];
 
 /// A message that was followed from its first attempt to both stores.

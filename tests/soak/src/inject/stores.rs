@@ -186,6 +186,7 @@ pub(super) fn outage(
 ) -> anyhow::Result<()> {
     /// What a sink may hold more than before: its queue, one batch and what was fetched ahead, several times over.
     const GROWS_MIB_MAX: u64 = 96;
+    const FILLS_WITHIN: Duration = Duration::from_secs(60);
     let role = if link == Link::Postgres { Role::SinkPostgres } else { Role::SinkClickhouse };
     let sink = site.fleet().member(role, 0);
     let group = format!("group=\"{}\"", site.group(role));
@@ -195,7 +196,8 @@ pub(super) fn outage(
     site.engines.proxy(link).set(crate::proxy::Mode::Refuse);
     let flooded = flood();
     let (mut paused, mut most, mut said, mut others) = (0, 0, String::new(), Vec::new());
-    while begun.elapsed() < time {
+    // On a busy machine it takes longer until more has arrived than may be held.
+    while begun.elapsed() < time || (paused == 0 && begun.elapsed() < time + FILLS_WITHIN) {
         paused = paused.max(sink.metric("adpulse_kafka_paused_partitions", &group));
         most = most.max(sink.memory_mib().unwrap_or(0));
         for member in site.fleet().members() {
