@@ -13,7 +13,7 @@ use crate::role::Role;
 use crate::site::Site;
 
 /// Traffic brings the sink to the table within this.
-const MET_WITHIN: Duration = Duration::from_secs(30);
+const MET_WITHIN: Duration = Duration::from_secs(60);
 /// Races that are provoked, in the hope that the sink loses each.
 const RACES: usize = 3;
 const TRIES_MAX: usize = 12;
