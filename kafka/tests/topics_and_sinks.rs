@@ -192,7 +192,10 @@ fn batches_grow_while_the_store_is_busy_with_the_one_before() {
             records += next.await.unwrap().len();
             batches += 1;
         }
-        assert!(batches <= 3, "{batches} batches of {records} records: the one in hand, the next, and what came meanwhile");
+        assert!(
+            batches <= 3,
+            "{batches} batches of {records} records: the one in hand, the next, and what came meanwhile"
+        );
         sink.close().await.unwrap();
     });
 }

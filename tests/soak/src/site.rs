@@ -14,8 +14,8 @@ use tokio_postgres::NoTls;
 use crate::block_on;
 use crate::engines::Engines;
 use crate::fault::Link;
-use crate::ports::free_port;
 use crate::fleet::Fleet;
+use crate::ports::free_port;
 use crate::process::{Member, clear};
 use crate::role::Role;
 

@@ -160,11 +160,10 @@ fn network() -> Vec<Case> {
             vec![network(Link::Postgres, Mode::CutAnswer, 3), network(Link::Postgres, Mode::Reset, 2)],
         ),
         case("a Postgres that hangs is waited for", vec![network(Link::Postgres, Mode::Hang, 6)]),
-        case("a Postgres that answers slowly is only slow", vec![network(
-            Link::Postgres,
-            Mode::Latency(Duration::from_millis(80)),
-            4,
-        )]),
+        case(
+            "a Postgres that answers slowly is only slow",
+            vec![network(Link::Postgres, Mode::Latency(Duration::from_millis(80)), 4)],
+        ),
     ]
 }
 

@@ -32,10 +32,7 @@ pub(super) fn quick() -> Vec<Case> {
             "an insert whose answer is lost after its success lands once",
             vec![network(Link::ClickHouse, Mode::CutAnswer, 3)],
         ),
-        case(
-            "a COMMIT whose answer is lost counts once",
-            vec![network(Link::Postgres, Mode::CutAnswer, 3)],
-        ),
+        case("a COMMIT whose answer is lost counts once", vec![network(Link::Postgres, Mode::CutAnswer, 3)]),
         case(
             "a worker that is killed loses nothing and repeats nothing",
             vec![Fault::Kill { role: Role::Normalize, process: 0 }],

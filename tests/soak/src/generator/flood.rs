@@ -22,8 +22,13 @@ impl Generator<'_> {
     /// # Errors
     /// When the journal cannot be written.
     pub fn flood(&self) -> anyhow::Result<()> {
-        let options =
-            SampleOptions { seed: self.seed.wrapping_add(1), campaigns: 900, accounts: 9, days: 30, end: now() };
+        let options = SampleOptions {
+            seed: self.seed.wrapping_add(1),
+            campaigns: 900,
+            accounts: 9,
+            days: 30,
+            end: now(),
+        };
         let facts = generate(&options).filter_map(|item| match item.message {
             SampleMessage::Facebook(message) => Some(message),
             SampleMessage::Crm(_) => None,

@@ -126,12 +126,7 @@ impl Generator<'_> {
         Ok(kinds)
     }
 
-    fn send_poison(
-        &self,
-        producer: &Producer,
-        topic: Topic,
-        (tail, value): Damaged,
-    ) -> anyhow::Result<()> {
+    fn send_poison(&self, producer: &Producer, topic: Topic, (tail, value): Damaged) -> anyhow::Result<()> {
         let number = self.poisoned.fetch_add(1, Ordering::Relaxed);
         let key = [format!("poison-{number}").as_bytes(), &tail].concat();
         let id = format!("bytes/{}", String::from_utf8_lossy(&key));

@@ -39,13 +39,11 @@ pub fn inject(site: &Site, traffic: &Generator<'_>, fault: &Fault) -> anyhow::Re
             site.fleet().member(role, process).signal(Signal::SIGKILL);
             Ok(())
         }
-        Fault::KillBehind { role, process, link, mode, time } => {
-            behind(site, link, mode, || {
-                std::thread::sleep(time);
-                site.fleet().member(role, process).signal(Signal::SIGKILL);
-                Ok(())
-            })
-        }
+        Fault::KillBehind { role, process, link, mode, time } => behind(site, link, mode, || {
+            std::thread::sleep(time);
+            site.fleet().member(role, process).signal(Signal::SIGKILL);
+            Ok(())
+        }),
         Fault::StartBehind { role, process, link, mode, time } => {
             behind(site, link, mode, || start_without(site, role, process, time))
         }
@@ -110,11 +108,9 @@ fn crash_point(
     match died {
         // No exit code: it was a signal that ended it.
         Some(status) if status.code().is_none() => Ok(()),
-        Some(status) => bail!(
-            "{} ended with {status} instead of dying at {point}\n{}",
-            role.name(),
-            member.last_words()
-        ),
+        Some(status) => {
+            bail!("{} ended with {status} instead of dying at {point}\n{}", role.name(), member.last_words())
+        }
         None => bail!("{} {process} did not pass {point} {pass} times", role.name()),
     }
 }

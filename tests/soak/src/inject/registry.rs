@@ -14,7 +14,8 @@ use crate::role::Role;
 use crate::site::Site;
 
 /// A schema that has nothing in common with the one of `campaigns`.
-const STRANGE: &str = r#"{"type": "record", "name": "Campaign", "fields": [{"name": "weather", "type": "int"}]}"#;
+const STRANGE: &str =
+    r#"{"type": "record", "name": "Campaign", "fields": [{"name": "weather", "type": "int"}]}"#;
 
 /// Records name a schema that nobody knows while the registry cannot be asked: they wait, and whoever waits lives on. When it
 /// can be asked, they are dead letters.
@@ -34,7 +35,9 @@ pub(super) fn unknown_schema(site: &Site, traffic: &Generator<'_>, time: Duratio
     })?;
     let after = starts();
     if before != after {
-        bail!("processes ended over a schema that nobody could be asked about: starts {before:?}, then {after:?}");
+        bail!(
+            "processes ended over a schema that nobody could be asked about: starts {before:?}, then {after:?}"
+        );
     }
     Ok(())
 }

@@ -57,7 +57,10 @@ const fn way(refusal: Refusal) -> Way {
 /// ClickHouse refuses inserts for a while, and the sink must have met that.
 pub(super) fn refuse(site: &Site, refusal: Refusal, time: Duration) -> anyhow::Result<()> {
     let way = way(refusal);
-    let sql = format!("SELECT name, engine FROM system.tables WHERE database = currentDatabase() AND {}", way.tables);
+    let sql = format!(
+        "SELECT name, engine FROM system.tables WHERE database = currentDatabase() AND {}",
+        way.tables
+    );
     let tables: Vec<String> = clickhouse_rows(site, &sql)?.into_iter().map(|(table, _)| table).collect();
     let sink = site.fleet().member(Role::SinkClickhouse, 0);
     let since = sink.said();
