@@ -34,14 +34,21 @@ impl TopicNames {
     }
 }
 
-/// What Kafka is told: partitions, replication, cleanup, retention.
+/// A letter holds a record of the largest size that brokers take by default, its key twice, and the reason.
+const LETTER_BYTES_MAX: &str = "4194304";
+
+/// What Kafka is told: partitions, replication, cleanup, retention, and how large a letter may be.
 pub fn specs(settings: &config::Kafka) -> anyhow::Result<Vec<TopicSpec>> {
     let names = TopicNames::new(settings);
     Topic::ALL
         .into_iter()
         .map(|topic| {
             let described = topic.spec()?;
-            let spec = TopicSpec::new(&names.name(topic), settings.partitions, settings.replication_factor);
+            let mut spec =
+                TopicSpec::new(&names.name(topic), settings.partitions, settings.replication_factor);
+            if topic == Topic::DeadLetters {
+                spec = spec.with("max.message.bytes", LETTER_BYTES_MAX);
+            }
             Ok(match (described.cleanup, described.retention_days) {
                 (Cleanup::Compact, _) => spec.with("cleanup.policy", "compact"),
                 (Cleanup::Delete, days) => {

@@ -21,6 +21,10 @@ pub enum StageError {
         /// An earlier record of the same transaction has failed already; the loop aborts and processes the records again.
         transaction_failed: bool,
     },
+    /// Something else that a record needs does not answer. Nothing is wrong with the record: the worker starts again, with growing
+    /// pauses, until it does.
+    #[error("{0}")]
+    Unavailable(String),
     /// The stage cannot go on: its own invariant is broken, or a restored record cannot be read.
     #[error("{0}")]
     Failed(String),
@@ -30,6 +34,11 @@ impl StageError {
     /// Wraps an error of the stage's own code.
     pub fn failed(error: impl std::fmt::Display) -> Self {
         Self::Failed(error.to_string())
+    }
+
+    /// Wraps what a dependency's absence makes of a record.
+    pub fn unavailable(error: impl std::fmt::Display) -> Self {
+        Self::Unavailable(error.to_string())
     }
 }
 
@@ -195,7 +204,9 @@ impl KafkaError {
             | Self::Client { .. }
             | Self::TimedOut { .. }
             | Self::Stopped(_) => true,
-            Self::Stage(error) => matches!(error, StageError::Output { .. }),
+            Self::Stage(error) => {
+                matches!(error, StageError::Output { .. } | StageError::Unavailable(_))
+            }
             Self::Settings { .. }
             | Self::TopicMissing { .. }
             | Self::PartitionCount { .. }
@@ -241,4 +252,15 @@ pub enum ProduceError {
         /// What the client library said.
         reason: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_starts_again_for_what_may_answer_later_and_ends_for_what_it_cannot_cure() {
+        assert!(KafkaError::Stage(StageError::unavailable("the registry is away")).is_retriable());
+        assert!(!KafkaError::Stage(StageError::failed("state that makes no sense")).is_retriable());
+    }
 }

@@ -171,6 +171,36 @@ async fn batch(sink: &mut SinkConsumer) -> kafka::Batch {
 }
 
 #[test]
+fn batches_grow_while_the_store_is_busy_with_the_one_before() {
+    let settings = settings();
+    let pipeline = Pipeline::create(&settings, "busy", 1);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let config = SinkConfig { max_wait: Duration::from_millis(10), ..sink_config(&pipeline) };
+        let mut sink = SinkConsumer::start(&settings, &config).unwrap();
+        begun(&mut sink, Vec::new()).await;
+        let mut sent = 0;
+        // Each round would be a batch of its own, if time alone made one.
+        for _ in 0..20 {
+            pipeline.fill(&settings, sent, sent + 10);
+            sent += 10;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let (mut batches, mut records) = (0, 0);
+        while records < 200 {
+            let next = tokio::time::timeout(Duration::from_secs(20), batch(&mut sink));
+            records += next.await.unwrap().len();
+            batches += 1;
+        }
+        assert!(
+            batches <= 3,
+            "{batches} batches of {records} records: the one in hand, the next, and what came meanwhile"
+        );
+        sink.close().await.unwrap();
+    });
+}
+
+#[test]
 fn a_revocation_waits_for_the_release_and_a_store_that_takes_nothing_bounds_the_queue() {
     let settings = settings();
     let pipeline = Pipeline::create(&settings, "sink", 2);

@@ -73,7 +73,7 @@ impl Stage for Normalize {
         let again;
         let mut raw: RawEvent<'_> = match self.decoder.decode(record.value) {
             Ok(raw) => raw,
-            Err(error) if error.is_transient() => return Err(StageError::failed(error)),
+            Err(error) if error.is_transient() => return Err(StageError::unavailable(error)),
             Err(error) => {
                 self.outcomes.note(Outcome::Rejected);
                 let sentence = error.to_string();

@@ -128,7 +128,7 @@ impl Stage for Score {
                     (("KEY_INVALID", format!("the key is not text: {error}")), Some(event.observed_at))
                 }
             },
-            Err(error) if error.is_transient() => return Err(StageError::failed(error)),
+            Err(error) if error.is_transient() => return Err(StageError::unavailable(error)),
             Err(error) => {
                 self.outcomes.note(Outcome::Rejected);
                 ((codec_code(&error), error.to_string()), None)

@@ -34,10 +34,12 @@ impl KafkaSettings {
             .set("reconnect.backoff.ms", "50")
             .set("reconnect.backoff.max.ms", "2000")
             .set("statistics.interval.ms", "5000")
-            // When every broker is gone for a moment the client would start over from the bootstrap servers and forget the
-            // brokers it knew; partitions whose leader it then misses are not fetched until the next refresh, which is five
-            // minutes away by default. Seen after a broker's SIGKILL and restart.
-            .set("metadata.recovery.strategy", "none")
+            // A broker that has just come back, or was fenced, may say that there are no brokers; the client forgets those it knew
+            // and, without this, never asks anybody again. Seen after a broker's SIGKILL and pause: producers and sinks that
+            // lived on were idle for ever.
+            .set("metadata.recovery.strategy", "rebootstrap")
+            // After starting over, partitions whose leader is missed are not fetched until the next refresh, which is five minutes
+            // away by default.
             .set("topic.metadata.refresh.interval.ms", "10000");
         if let Some(sasl) = &self.sasl {
             config
@@ -95,6 +97,8 @@ impl KafkaSettings {
         // The limit is in KiB.
         self.tunable(&mut config, "queue.buffering.max.kbytes", &(queue_bytes / 1024).max(1).to_string());
         self.tunable(&mut config, "linger.ms", linger);
+        // A dead letter is larger than the record that it keeps, which may be as large as the broker takes.
+        self.tunable(&mut config, "message.max.bytes", "4194304");
         self.tunable(&mut config, "compression.type", "lz4");
         // After a commit the coordinator answers CONCURRENT_TRANSACTIONS until its markers are written, and the client
         // waits this long (100 ms by default) before it asks again.

@@ -21,7 +21,7 @@ pub struct SinkConfig {
     pub max_batch_records: usize,
     /// or this many bytes,
     pub max_batch_bytes: usize,
-    /// or when its first record is this old.
+    /// or when its first record is this old and the batch before it was taken.
     pub max_wait: Duration,
     /// Batches not taken by the caller may hold this many bytes; then the partitions are paused.
     pub queue_bytes: usize,

@@ -122,7 +122,10 @@ impl Worker {
             return Ok(());
         }
         self.poll(ATTENTION)?;
-        let due = self.batch_since.is_some_and(|since| since.elapsed() >= self.config.max_wait);
+        // While the store has yet to take the batch before, time makes no batch: a slow store gets few large ones, not a queue of
+        // small ones that it never works off.
+        let is_next = self.wires.queued.load(Ordering::Acquire) == 0;
+        let due = is_next && self.batch_since.is_some_and(|since| since.elapsed() >= self.config.max_wait);
         if due
             || self.batch.len() >= self.config.max_batch_records
             || self.batch.bytes() >= self.config.max_batch_bytes

@@ -40,8 +40,8 @@ fn class_of(code: u32) -> Class {
         74..=76 | 243 => "disk",
         173 | 241 => "memory",
         252 => "too_many_parts",
-        // The user, or the table: a replica without its Keeper, a disk remounted.
-        164 | 242 => "read_only",
+        // The user, or the table: a replica without its Keeper, a disk remounted, a table that was set so.
+        164 | 242 | 774 => "read_only",
         159 | 160 | 209 => "timeout",
         // Quotas, too many queries, cannot schedule a thread, cancelled.
         201..=203 | 394 | 439 => "overloaded",
@@ -112,6 +112,7 @@ mod tests {
             (241, "memory"),
             (242, "read_only"),
             (164, "read_only"),
+            (774, "read_only"),
             (243, "disk"),
             (159, "timeout"),
             (202, "overloaded"),

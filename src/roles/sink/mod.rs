@@ -129,6 +129,8 @@ fn consumer_config(context: &Context, store: Store) -> SinkConfig {
     sink.instance_id = Some(format!("{group}-{}", processing.instance));
     sink.session_timeout = ms(processing.session_timeout_ms);
     sink.prefetch_bytes = processing.prefetch_bytes;
+    // What waits for a store that is away was fetched ahead as well.
+    sink.queue_bytes = processing.prefetch_bytes;
     sink.max_batch_records = rows;
     sink.max_batch_bytes = bytes;
     sink.max_wait = ms(wait_ms);

@@ -1,18 +1,33 @@
 //! For each seeded defect the shortest run in which it shows: the oracle must end it with a failing verdict.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::bail;
 
 use crate::fault::{Fault, Link};
-use crate::points::SEEDED_BUGS;
+use crate::points::{SEEDED_BUGS, SeededBug};
 use crate::proxy::Mode;
+use crate::report::Report;
 use crate::role::Role;
 use crate::run::Plan;
 use crate::schedule::Step;
 
 /// Time for the traffic to meet the defect.
 const MEET: Duration = Duration::from_secs(4);
+
+/// Whether the oracle has found a defect: the run fails, by the invariant that the defect is listed with.
+///
+/// # Errors
+/// Why it has not.
+pub fn found(bug: &SeededBug, report: &Report) -> Result<(), String> {
+    let broken: BTreeSet<&str> = report.violations.iter().map(|violation| violation.invariant).collect();
+    match (report.passed(), report.breaks(bug.breaks)) {
+        (true, _) => Err("the run passed".to_owned()),
+        (false, false) => Err(format!("{} was found whole; broken: {broken:?}", bug.breaks)),
+        (false, true) => Ok(()),
+    }
+}
 
 /// The run of a defect.
 ///

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use schemas::Topic;
+
 use crate::proxy::Mode;
 use crate::role::Role;
 
@@ -27,6 +29,28 @@ pub enum Engine {
     ClickHouse,
     /// Postgres.
     Postgres,
+}
+
+/// Why ClickHouse takes no insert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its tables are read-only.
+    ReadOnly,
+    /// Less of the disk is free than it insists on.
+    LowDisk,
+    /// A partition has too many parts.
+    TooManyParts,
+    /// A column is not what it was.
+    SchemaDrift,
+}
+
+/// How somebody else gets in the way of the Postgres sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contention {
+    /// Takes the sink's locks in the opposite order.
+    Deadlock,
+    /// Changes the sink's rows, while isolation is repeatable read.
+    Serialization,
 }
 
 /// One thing that goes wrong.
@@ -104,6 +128,49 @@ pub enum Fault {
         /// For how long.
         time: Duration,
     },
+    /// A process is killed, and has to start while a link is in a mode.
+    StartBehind {
+        /// Who.
+        role: Role,
+        /// Which of its processes.
+        process: usize,
+        /// Where.
+        link: Link,
+        /// How.
+        mode: Mode,
+        /// For how long.
+        time: Duration,
+    },
+    /// A store is away for long, while more arrives for it than its sink may hold.
+    Outage {
+        /// The store.
+        link: Link,
+        /// For how long.
+        time: Duration,
+    },
+    /// ClickHouse itself refuses every insert for a while.
+    Refuse(Refusal, Duration),
+    /// ClickHouse's disk is full for a while.
+    FullDisk(Duration),
+    /// Another session gets in the way of the Postgres sink.
+    Contend(Contention),
+    /// Bytes of every kind that are no record arrive on a topic.
+    Poison(Topic),
+    /// Records name a schema that nobody knows, while the registry is away for so long.
+    UnknownSchema(Duration),
+    /// A role starts where the registry holds a schema that its own cannot follow.
+    IncompatibleSchema(Role),
+    /// The system gives a process no more than so much memory for a while.
+    MemoryLimit {
+        /// Who.
+        role: Role,
+        /// How much, MiB.
+        mib: u64,
+        /// For how long.
+        time: Duration,
+        /// Whether it has to do with so much; otherwise it has to die of it.
+        enough: bool,
+    },
     /// An engine ends in order and starts again.
     Restart(Engine),
     /// An engine is killed and starts again after a while.
@@ -128,6 +195,19 @@ impl Fault {
             Self::Terminate { role, twice: true, .. } => format!("sigterm_twice.{}", role.name()),
             Self::RebalanceStorm { role, .. } => format!("rebalance_storm.{}", role.name()),
             Self::Network { link, mode, .. } => format!("network.{}.{}", link.name(), mode.name()),
+            Self::StartBehind { role, link, mode, .. } => {
+                format!("start.{}.{}_{}", role.name(), link.name(), mode.name())
+            }
+            Self::Outage { link, .. } => format!("outage.{}", link.name()),
+            Self::Refuse(refusal, _) => format!("clickhouse.{}", refusal.name()),
+            Self::FullDisk(_) => "clickhouse.full_disk".to_owned(),
+            Self::Contend(Contention::Deadlock) => "postgres.deadlock".to_owned(),
+            Self::Contend(Contention::Serialization) => "postgres.serialization_failure".to_owned(),
+            Self::Poison(topic) => format!("poison.{}", topic.name()),
+            Self::UnknownSchema(_) => "registry.unknown_schema".to_owned(),
+            Self::IncompatibleSchema(role) => format!("registry.incompatible_schema.{}", role.name()),
+            Self::MemoryLimit { role, enough: true, .. } => format!("memory_limit.{}", role.name()),
+            Self::MemoryLimit { role, enough: false, .. } => format!("out_of_memory.{}", role.name()),
             Self::Restart(engine) => format!("restart.{}", engine.name()),
             Self::Crash(engine, _) => format!("crash.{}", engine.name()),
             Self::Pause(engine, _) => format!("pause.{}", engine.name()),
@@ -139,12 +219,25 @@ impl Link {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Kafka, Self::ClickHouse, Self::Postgres, Self::Registry];
 
-    const fn name(self) -> &'static str {
+    /// Its name in reports, and how `/readyz` names the store behind it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Kafka => "kafka",
             Self::ClickHouse => "clickhouse",
             Self::Postgres => "postgres",
             Self::Registry => "registry",
+        }
+    }
+}
+
+impl Refusal {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read_only",
+            Self::LowDisk => "low_disk",
+            Self::TooManyParts => "too_many_parts",
+            Self::SchemaDrift => "schema_drift",
         }
     }
 }

@@ -51,7 +51,7 @@ pub enum Fate {
 }
 
 /// A line that says that something is about to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent<'a> {
     /// Identity at its source, with the way it is sent before it: `crm/…`, `facebook/…`, `csv/…`, `bytes/…`.
     pub id: &'a str,
@@ -83,9 +83,20 @@ impl Journal {
     /// # Errors
     /// When it is not; the message must not be sent then.
     pub fn sending(&self, sent: &Sent<'_>) -> anyhow::Result<()> {
-        let Sent { id, class, campaign, at, micros } = sent;
+        self.sending_all(std::iter::once(*sent))
+    }
+
+    /// The same of many messages.
+    ///
+    /// # Errors
+    /// When they are not on the disk; none of them must be sent then.
+    pub fn sending_all<'s>(&self, all: impl Iterator<Item = Sent<'s>>) -> anyhow::Result<()> {
+        let mut text = String::new();
+        for Sent { id, class, campaign, at, micros } in all {
+            text.push_str(&format!("sent\t{id}\t{}\t{campaign}\t{at}\t{micros}\n", class.name()));
+        }
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        writeln!(file, "sent\t{id}\t{}\t{campaign}\t{at}\t{micros}", class.name()).context("journal")?;
+        file.write_all(text.as_bytes()).context("journal")?;
         file.sync_data().context("journal")
     }
 

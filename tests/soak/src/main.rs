@@ -6,7 +6,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -14,8 +14,10 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use soak::bugs;
 use soak::cases::{GROUPS, Group};
+use soak::engines::Engines;
 use soak::points::{CRASH_POINTS, SEEDED_BUGS};
-use soak::run::{Plan, Progress, run};
+use soak::report::Report;
+use soak::run::{Plan, Progress, run, run_on};
 use soak::schedule::Schedule;
 
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -41,7 +43,7 @@ struct Cli {
     /// Keep logs, journal and the engines' data in this folder.
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
-    /// The faults that must pass, each once, by what breaks; `list` prints the groups with their rules.
+    /// The faults that must pass, each once, by what breaks: a group, or `all`; `list` prints the groups with their rules.
     #[arg(long, value_name = "GROUP", conflicts_with_all = ["faults", "minutes", "seeded_bug"])]
     cases: Option<String>,
     /// Switch a defect on that the oracle must find; `list` prints their names.
@@ -56,6 +58,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
+    soak::disk::keep_mounts_private();
     let cli = Cli::parse();
     match soak(&cli) {
         Ok(code) => code,
@@ -86,29 +89,53 @@ fn soak(cli: &Cli) -> anyhow::Result<ExitCode> {
         };
         return print(GROUPS.iter().flat_map(rules));
     }
-    let group =
-        cli.cases.as_deref().map(|name| Group::named(name).context("--cases: `list` prints the groups"));
-    let group = group.transpose()?;
-    let keep = cli.keep.clone();
-    let plan = match (&cli.seeded_bug, group) {
-        (Some(bug), _) => Plan { keep, ..bugs::plan(bug, seed)? },
-        (None, Some(group)) => Plan { keep, ..Plan::of(cli.seed.unwrap_or(group.seed), group.steps()) },
-        (None, None) => plan(cli, seed)?,
-    };
     if !cli.json {
         eprintln!("soak: seed {seed}");
     }
-    let teller = Teller::new(cli, plan.time);
-    let report = run(&plan, &|progress| teller.tell(progress))?;
-    teller.bar.finish_and_clear();
-    for case in group.into_iter().flat_map(Group::cases).filter(|_| !cli.json) {
-        match case.unavailable(&report) {
-            Some(seconds) => eprintln!("soak: {}: unavailable for at most {seconds} s", case.rule),
-            None => eprintln!("soak: {}: not every fault was injected", case.rule),
+    let report = match (&cli.seeded_bug, &cli.cases) {
+        (Some(bug), _) => {
+            let plan = Plan { keep: cli.keep.clone(), ..bugs::plan(bug, seed)? };
+            one(cli, &plan)?
         }
-    }
+        (None, Some(asked)) => cases(cli, asked)?,
+        (None, None) => one(cli, &plan(cli, seed)?)?,
+    };
     print([serde_json::to_string(&report)?].into_iter())?;
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn one(cli: &Cli, plan: &Plan) -> anyhow::Result<Report> {
+    let teller = Teller::new(cli, plan.time);
+    let report = run(plan, &|progress| teller.tell(progress))?;
+    teller.bar.finish_and_clear();
+    Ok(report)
+}
+
+/// Runs a group, or all but the choice of them, one after the other on the same engines.
+fn cases(cli: &Cli, asked: &str) -> anyhow::Result<Report> {
+    let groups: Vec<&Group> = match asked {
+        "all" => GROUPS.iter().filter(|group| group.name != "quick").collect(),
+        name => vec![Group::named(name).context("--cases: `list` prints the groups")?],
+    };
+    let engines = Arc::new(Engines::start(groups[0].seed, cli.keep.clone())?);
+    let mut all: Option<Report> = None;
+    for group in groups {
+        let plan = Plan::of(cli.seed.unwrap_or(group.seed), group.steps());
+        let teller = Teller::new(cli, None);
+        let report = run_on(&engines, group.name, &plan, &|progress| teller.tell(progress))?;
+        teller.bar.finish_and_clear();
+        for (case, judged) in group.judged(&report).into_iter().filter(|_| !cli.json) {
+            match judged {
+                Ok(seconds) => eprintln!("soak: {}: unavailable for at most {seconds} s", case.rule),
+                Err(problem) => eprintln!("soak: {}: FAILED: {problem}", case.rule),
+            }
+        }
+        match &mut all {
+            Some(all) => all.add(report),
+            None => all = Some(report),
+        }
+    }
+    all.context("no group was run")
 }
 
 fn plan(cli: &Cli, seed: u64) -> anyhow::Result<Plan> {

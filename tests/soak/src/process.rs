@@ -1,22 +1,20 @@
-//! The fleet: every role as child processes, watched over and started again when they end, as a service manager does.
+//! A process of a role: started, signalled, asked how it is, started again when it has ended.
 //!
-//! It promises that a process that ends for whatever reason runs again within a second, that an order to die at a crash point
-//! holds for one start only, and that no process outlives the fleet.
+//! It promises that an order to die at a crash point holds for one start only, that a signal meets this process and no other, and
+//! that its log holds all that it said over all its starts.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::role::Role;
 
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A process that ends at once is not started again at once.
 const START_AGAIN: Duration = Duration::from_millis(300);
 const LOG_LINES_QUOTED: usize = 15;
@@ -48,6 +46,8 @@ struct State {
     ordered: Option<u32>,
     /// How the start with this number ended, newest last.
     ends: Vec<(u32, ExitStatus)>,
+    /// What the system lets every start have of memory, MiB.
+    memory: Option<u64>,
 }
 
 impl Member {
@@ -70,7 +70,7 @@ impl Member {
     }
 
     /// Looks whether it has ended, and starts it if it does not run.
-    fn tend(&self) -> anyhow::Result<()> {
+    pub(crate) fn tend(&self) -> anyhow::Result<()> {
         let mut state = self.lock();
         if let Some(child) = &mut state.child {
             let Some(status) = child.try_wait().context("looking after a process")? else { return Ok(()) };
@@ -82,7 +82,7 @@ impl Member {
             return Ok(());
         }
         let log = File::options().create(true).append(true).open(&self.log).context("opening a log")?;
-        let mut command = Command::new(&self.binary);
+        let mut command = self.program(state.memory);
         clear(&mut command);
         command.envs(self.settings.iter().map(|(key, value)| (key, value)));
         if let Some(order) = state.order.take() {
@@ -100,6 +100,33 @@ impl Member {
         Ok(())
     }
 
+    /// The binary, or a shell that limits its own memory and then becomes the binary.
+    fn program(&self, memory: Option<u64>) -> Command {
+        let Some(mib) = memory else { return Command::new(&self.binary) };
+        let mut shell = Command::new("sh");
+        // Anonymous memory that can be written to: heap and stacks, not the program's own pages.
+        let limit = format!("ulimit -d {} && exec \"$0\" \"$@\"", mib * 1_024);
+        shell.arg("-c").arg(limit).arg(&self.binary);
+        shell
+    }
+
+    /// Starts it anew with a limit of its memory that the system keeps, or without one.
+    pub fn limit(&self, mib: Option<u64>) {
+        let mut state = self.lock();
+        state.memory = mib;
+        if let Some(child) = &mut state.child {
+            let _ = child.kill();
+        }
+    }
+
+    /// Ends it for good: what the fleet does at its own end.
+    pub(crate) fn end(&self) {
+        if let Some(mut child) = self.lock().child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
     /// Its process id while it runs.
     #[must_use]
     pub fn pid(&self) -> Option<i32> {
@@ -111,6 +138,12 @@ impl Member {
     #[must_use]
     pub fn starts(&self) -> u32 {
         self.lock().starts
+    }
+
+    /// How its newest start that is over has ended.
+    #[must_use]
+    pub fn last_end(&self) -> Option<ExitStatus> {
+        self.lock().ends.last().map(|(_, status)| *status)
     }
 
     /// Signals it, if it runs.
@@ -163,6 +196,44 @@ impl Member {
         }
     }
 
+    /// A counter of its metrics: the sum over all samples with a label.
+    #[must_use]
+    pub fn metric(&self, name: &str, label: &str) -> u64 {
+        let (_, text) = self.get("/metrics");
+        let samples =
+            text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{')));
+        samples
+            .filter(|line| line.contains(label))
+            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok())
+            .sum()
+    }
+
+    /// What it holds of memory now, MiB.
+    #[must_use]
+    pub fn memory_mib(&self) -> Option<u64> {
+        status_mib(self.pid()?, "VmRSS:")
+    }
+
+    /// The most that it has held since it was started, MiB.
+    #[must_use]
+    pub fn memory_peak_mib(&self) -> Option<u64> {
+        status_mib(self.pid()?, "VmHWM:")
+    }
+
+    /// How long its log is.
+    #[must_use]
+    pub fn said(&self) -> u64 {
+        std::fs::metadata(&self.log).map_or(0, |log| log.len())
+    }
+
+    /// Whether it has said something since its log had a length.
+    #[must_use]
+    pub fn has_said(&self, words: &str, since: u64) -> bool {
+        let text = std::fs::read(&self.log).unwrap_or_default();
+        let since = usize::try_from(since).unwrap_or(usize::MAX).min(text.len());
+        String::from_utf8_lossy(&text[since..]).contains(words)
+    }
+
     /// The end of its log.
     #[must_use]
     pub fn last_words(&self) -> String {
@@ -173,101 +244,18 @@ impl Member {
     }
 }
 
+fn status_mib(pid: i32, field: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? / 1_024)
+}
+
 /// Takes everything of the caller's settings from a command.
 pub fn clear(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let shown = name.to_string_lossy();
         if shown.starts_with("ADPULSE_") && shown != "ADPULSE_CACHE" {
             command.env_remove(name);
-        }
-    }
-}
-
-/// All processes of an installation and who looks after them.
-#[derive(Debug)]
-pub struct Fleet {
-    members: Arc<Vec<Member>>,
-    stop: Arc<AtomicBool>,
-    keeper: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Fleet {
-    /// Starts everybody and looks after them from now on.
-    ///
-    /// # Errors
-    /// When a process cannot be started at all.
-    pub fn start(members: Vec<Member>) -> anyhow::Result<Self> {
-        members.iter().try_for_each(Member::tend)?;
-        let (members, stop) = (Arc::new(members), Arc::new(AtomicBool::new(false)));
-        let keeper = {
-            let (members, stop) = (Arc::clone(&members), Arc::clone(&stop));
-            std::thread::spawn(move || {
-                while !stop.load(Ordering::Acquire) {
-                    for member in members.iter() {
-                        if let Err(error) = member.tend() {
-                            eprintln!("soak: {} {}: {error:#}", member.role.name(), member.number);
-                        }
-                    }
-                    std::thread::sleep(LOOK_EVERY);
-                }
-            })
-        };
-        Ok(Self { members, stop, keeper: Some(keeper) })
-    }
-
-    /// Everybody.
-    #[must_use]
-    pub fn members(&self) -> &[Member] {
-        &self.members
-    }
-
-    /// One process of a role; a number beyond the last wraps around.
-    ///
-    /// # Panics
-    /// When the installation has no such role, which is a defect of the caller.
-    #[must_use]
-    pub fn member(&self, role: Role, number: usize) -> &Member {
-        let wanted = number % role.processes();
-        let found = self.members.iter().find(|member| member.role == role && member.number == wanted);
-        found.expect("an installation has every role")
-    }
-
-    /// Waits until everybody says that it is ready.
-    ///
-    /// # Errors
-    /// Who is not, with its last words.
-    pub fn wait_until_ready(&self, limit: Duration) -> anyhow::Result<()> {
-        let deadline = Instant::now() + limit;
-        for member in self.members.iter() {
-            while member.get("/readyz").0 != 200 {
-                if Instant::now() >= deadline {
-                    bail!(
-                        "{} {} is not ready: {}\n{}",
-                        member.role.name(),
-                        member.number,
-                        member.get("/readyz").1,
-                        member.last_words()
-                    );
-                }
-                std::thread::sleep(LOOK_EVERY);
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Fleet {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(keeper) = self.keeper.take() {
-            // It only looks after processes; it has nothing to say at its end.
-            let _ = keeper.join();
-        }
-        for member in self.members.iter() {
-            if let Some(mut child) = member.lock().child.take() {
-                let _ = child.kill();
-                let _ = child.wait();
-            }
         }
     }
 }

@@ -6,6 +6,17 @@ use serde::Serialize;
 
 use crate::oracle::{Damage, Findings, Violation};
 
+/// What became of one fault of the plan.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Its kind.
+    pub kind: String,
+    /// How long a message was under way during it and after it, at most.
+    pub unavailable_s: f64,
+    /// Why it was not injected, or did not end as it should.
+    pub problem: Option<String>,
+}
+
 /// The figures of a run and its verdict.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -44,6 +55,9 @@ pub struct Report {
     pub verdict: &'static str,
     /// Every invariant that does not hold.
     pub violations: Vec<Violation>,
+    /// What became of the plan, fault by fault.
+    #[serde(skip)]
+    pub outcomes: Vec<Outcome>,
 }
 
 /// The longest restore.
@@ -63,6 +77,47 @@ impl Report {
         self.wrong_figures = findings.count(Damage::WrongFigures);
         self.verdict = if findings.0.is_empty() && self.not_as_planned.is_empty() { "pass" } else { "fail" };
         self.violations = findings.0;
+    }
+
+    /// Adds another run, so that several are judged as one: figures are summed, and the longest and the most are kept.
+    pub fn add(&mut self, other: Self) {
+        let longest = |into: &mut BTreeMap<String, f64>, from: BTreeMap<String, f64>| {
+            for (kind, seconds) in from {
+                let kept = into.entry(kind).or_default();
+                *kept = kept.max(seconds);
+            }
+        };
+        for (kind, count) in other.faults {
+            *self.faults.entry(kind).or_default() += count;
+        }
+        for (role, mib) in other.memory_mib {
+            let kept = self.memory_mib.entry(role).or_default();
+            *kept = (*kept).max(mib);
+        }
+        longest(&mut self.unavailable_s, other.unavailable_s);
+        self.not_as_planned.extend(other.not_as_planned);
+        self.records += other.records;
+        self.acknowledged += other.acknowledged;
+        self.lost += other.lost;
+        self.doubled += other.doubled;
+        self.wrong_figures += other.wrong_figures;
+        self.longest_unavailable_s = self.longest_unavailable_s.max(other.longest_unavailable_s);
+        self.settled_s = self.settled_s.max(other.settled_s);
+        if other.restore.seconds > self.restore.seconds {
+            self.restore = other.restore;
+        }
+        self.restarts += other.restarts;
+        if other.verdict != "pass" {
+            self.verdict = other.verdict;
+        }
+        self.violations.extend(other.violations);
+        self.outcomes.extend(other.outcomes);
+    }
+
+    /// Whether an invariant was found broken.
+    #[must_use]
+    pub fn breaks(&self, invariant: &str) -> bool {
+        self.violations.iter().any(|violation| violation.invariant == invariant)
     }
 
     /// Whether the oracle holds.

@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use kafka::{Producer, Record};
 use schemas::{TimestampMs, Topic};
 
+use crate::engines::Engines;
 use crate::generator::Generator;
 use crate::inject::inject;
 use crate::journal::Journal;
 use crate::oracle::log::settle;
 use crate::oracle::{Damage, Findings, judge};
-use crate::report::{Report, longest_restore};
+use crate::report::{Outcome, Report, longest_restore};
 use crate::schedule::Step;
-use crate::site::{Options, PARTITIONS, Site};
+use crate::site::{PARTITIONS, Site};
 use crate::watch::{Canary, Watch};
 use crate::{block_on, now};
 
@@ -82,6 +84,7 @@ struct Injected {
     kind: String,
     begun: Instant,
     over: Instant,
+    problem: Option<String>,
 }
 
 /// What the faults' part of a run leaves for the verdict.
@@ -102,13 +105,26 @@ impl Drop for EndAll<'_, '_> {
     }
 }
 
-/// Runs a plan to its verdict.
+/// Runs a plan to its verdict on engines of its own.
 ///
 /// # Errors
 /// When there is no verdict: something did not start, or could not be read.
 pub fn run(plan: &Plan, tell: &(dyn Fn(&Progress) + Sync)) -> anyhow::Result<Report> {
-    let options = Options { seed: plan.seed, keep: plan.keep.clone(), bug: plan.bug.clone() };
-    let site = Site::start(&options)?;
+    let engines = Arc::new(Engines::start(plan.seed, plan.keep.clone())?);
+    run_on(&engines, "soak", plan, tell)
+}
+
+/// Runs a plan to its verdict in an installation of its own on engines that others may have used.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_on(
+    engines: &Arc<Engines>,
+    name: &str,
+    plan: &Plan,
+    tell: &(dyn Fn(&Progress) + Sync),
+) -> anyhow::Result<Report> {
+    let site = Site::start(engines, name, plan.bug.as_deref())?;
     let path = site.folder.join("journal");
     let journal = Journal::create(&path)?;
     let traffic = Generator::new(&site, &journal, plan.seed, plan.campaigns, plan.per_second);
@@ -182,16 +198,13 @@ fn play(
         let faults = played.injected.len();
         tell(&Progress { elapsed: first.elapsed(), sent: traffic.sent(), faults, doing: kind.clone() });
         let begun = Instant::now();
-        if let Err(error) = inject(site, traffic, &step.fault) {
-            played.not_as_planned.push(format!("{kind}: {error:#}"));
-        }
+        let mut problem = inject(site, traffic, &step.fault).err().map(|error| format!("{error:#}"));
         let over = Instant::now();
         if plan.wait && !gets_through(watch, over, plan.settle_within) {
-            played
-                .not_as_planned
-                .push(format!("{kind}: nothing got through within {:?} after it", plan.settle_within));
+            problem.get_or_insert(format!("nothing got through within {:?} after it", plan.settle_within));
         }
-        played.injected.push(Injected { kind, begun, over });
+        played.not_as_planned.extend(problem.iter().map(|problem| format!("{kind}: {problem}")));
+        played.injected.push(Injected { kind, begun, over, problem });
         std::thread::sleep(step.then);
     }
     Ok(played)
@@ -234,10 +247,14 @@ fn report(
     let mut faults: BTreeMap<String, u64> = BTreeMap::new();
     let mut unavailable: BTreeMap<String, f64> = BTreeMap::new();
     let canaries = watch.canaries();
+    let mut outcomes = Vec::new();
     for fault in &played.injected {
         *faults.entry(fault.kind.clone()).or_default() += 1;
         let longest = unavailable.entry(fault.kind.clone()).or_default();
-        *longest = longest.max(unavailability(&canaries, fault));
+        let unavailable_s = unavailability(&canaries, fault);
+        *longest = longest.max(unavailable_s);
+        let (kind, problem) = (fault.kind.clone(), fault.problem.clone());
+        outcomes.push(Outcome { kind, unavailable_s, problem });
     }
     let members = site.fleet().members();
     let logs = members.iter().map(|member| std::fs::read(&member.log).unwrap_or_default());
@@ -259,6 +276,7 @@ fn report(
         restarts: members.iter().map(|member| member.starts().saturating_sub(1)).sum(),
         verdict: "fail",
         violations: Vec::new(),
+        outcomes,
     };
     report.judge(findings);
     report

@@ -6,7 +6,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::fault::{Engine, Fault, Link};
+use crate::fault::{Engine, Fault, Link, Refusal};
+use crate::generator::POISONED;
 use crate::points::CRASH_POINTS;
 use crate::proxy::Mode;
 use crate::role::Role;
@@ -46,27 +47,42 @@ impl Schedule {
         let role = *Role::ALL[..5].choose(chance).unwrap_or(&Role::Score);
         let process = chance.random_range(0..role.processes());
         match chance.random_range(0..100) {
-            0..30 => crash_point(chance),
-            30..38 => Fault::Kill { role, process },
-            38..42 => {
+            0..28 => crash_point(chance),
+            28..36 => Fault::Kill { role, process },
+            36..40 => {
                 let link = *Link::ALL.choose(chance).unwrap_or(&Link::Kafka);
                 Fault::KillBehind { role, process, link, mode: mode(chance), time: seconds(chance, 0.5, 4.0) }
             }
-            42..50 => Fault::Freeze { role, process, time: seconds(chance, 2.0, 20.0) },
-            50..58 => Fault::Terminate { role, process, twice: chance.random_bool(0.3) },
-            58..62 => {
+            40..47 => Fault::Freeze { role, process, time: seconds(chance, 2.0, 20.0) },
+            47..54 => Fault::Terminate { role, process, twice: chance.random_bool(0.3) },
+            54..58 => {
                 let role = if chance.random_bool(0.5) { Role::Normalize } else { Role::Score };
                 Fault::RebalanceStorm { role, times: chance.random_range(2..5) }
             }
-            62..88 => {
+            58..80 => {
                 let link = *Link::ALL.choose(chance).unwrap_or(&Link::Kafka);
                 Fault::Network { link, mode: mode(chance), time: seconds(chance, 1.0, 15.0) }
+            }
+            80..84 => {
+                let all = [Refusal::ReadOnly, Refusal::LowDisk, Refusal::TooManyParts, Refusal::SchemaDrift];
+                let refusal = *all.choose(chance).unwrap_or(&Refusal::ReadOnly);
+                Fault::Refuse(refusal, seconds(chance, 0.5, 8.0))
+            }
+            84..86 => {
+                let (link, mode) = (Link::Registry, Mode::Refuse);
+                let role = *Role::PROCESSORS.choose(chance).unwrap_or(&Role::Score);
+                Fault::StartBehind { role, process: 0, link, mode, time: seconds(chance, 1.0, 8.0) }
+            }
+            86..89 => Fault::Poison(*POISONED.choose(chance).unwrap_or(&POISONED[0])),
+            89..91 => {
+                let role = *Role::PROCESSORS.choose(chance).unwrap_or(&Role::Score);
+                Fault::MemoryLimit { role, mib: 12, time: seconds(chance, 2.0, 8.0), enough: false }
             }
             other => {
                 let engine = *Engine::ALL.choose(chance).unwrap_or(&Engine::Kafka);
                 match other {
-                    88..92 => Fault::Restart(engine),
-                    92..96 => Fault::Crash(engine, seconds(chance, 0.0, 8.0)),
+                    91..94 => Fault::Restart(engine),
+                    94..97 => Fault::Crash(engine, seconds(chance, 0.0, 8.0)),
                     _ => Fault::Pause(engine, seconds(chance, 1.0, 12.0)),
                 }
             }
@@ -154,6 +170,10 @@ mod tests {
             "sigterm_twice.normalize",
             "network.registry.hang",
             "pause.kafka",
+            "clickhouse.read_only",
+            "start.normalize.registry_refuse",
+            "poison.events",
+            "out_of_memory.score",
         ] {
             assert!(kinds.contains(kind), "{kind} of {kinds:?}");
         }

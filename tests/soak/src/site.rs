@@ -1,102 +1,71 @@
-//! Where a run takes place: engines of its own, a proxy before each, and adpulse installed so that it sees them only through
-//! the proxies. The oracle and the generator's own producer go round them.
+//! Where a run takes place: adpulse installed under a prefix and in databases of its own, on engines that it sees through the
+//! proxies only. The oracle and the generator's own producer go round them.
 
-use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use devstack::{Engine as Kind, KafkaBehind, Process, Progress, Stack, StackConfig};
 use kafka::KafkaSettings;
 use schemas::{RegistryClient, Schemas, Topic};
-use tempfile::TempDir;
+use tokio_postgres::NoTls;
 
-use crate::fault::{Engine, Link};
-use crate::process::{Fleet, Member, clear};
-use crate::proxy::{Mode, Proxy};
+use crate::block_on;
+use crate::engines::Engines;
+use crate::fault::Link;
+use crate::fleet::Fleet;
+use crate::ports::free_port;
+use crate::process::{Member, clear};
 use crate::role::Role;
-use crate::{block_on, runtime};
 
 /// Of every topic.
 pub const PARTITIONS: i32 = 4;
-/// Before every topic and group.
-pub const PREFIX: &str = "soak.";
 /// The secret of the CRM `sample`.
 pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const READY_WITHIN: Duration = Duration::from_secs(120);
 
-/// What differs from a usual site.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Seed of the proxies' jitter.
-    pub seed: u64,
-    /// Keep engines' data and logs here; a fresh folder, removed at the end, otherwise.
-    pub keep: Option<PathBuf>,
-    /// The seeded defect that every process has.
-    pub bug: Option<String>,
-}
-
-/// A running installation. Everything ends when it is dropped.
+/// A running installation. Its processes end when it is dropped; the engines go on.
 pub struct Site {
-    // Dropped in this order: processes first, then what they use.
     fleet: Fleet,
-    proxies: [Proxy; 4],
-    stack: Stack,
+    /// What it runs on.
+    pub engines: Arc<Engines>,
     /// The schemas under the ids of this run's registry.
     pub schemas: Arc<Schemas>,
+    /// Before every topic and group.
+    pub prefix: String,
+    /// Its database in either store.
+    database: String,
     /// Address of the webhook door.
     pub door: String,
     /// Address of the API.
     pub api: String,
-    /// Files of the run: logs, journal, uploads.
+    /// Files of the installation: logs, journal, uploads.
     pub folder: PathBuf,
-    binary: PathBuf,
     settings: Vec<(String, String)>,
-    _temporary: Option<TempDir>,
 }
 
 impl Site {
-    /// Builds the binary, starts engines, proxies and every role, and returns when all are ready.
+    /// Installs adpulse under a name and starts every role, with a seeded defect if that is wanted. Returns when all are ready.
     ///
     /// # Errors
     /// What did not start, with the end of its log.
-    pub fn start(options: &Options) -> anyhow::Result<Self> {
-        let binary = crate::binary::adpulse()?;
-        let (folder, temporary) = folder(options)?;
-        let behind = KafkaBehind { port: free_port()?, advertised: free_port()? };
-        let config = StackConfig {
-            data_dir: options.keep.as_ref().map(|keep| keep.join("engines")),
-            progress: Progress::Silent,
-            engine_command: Some(vec![binary.clone().into(), "engine-clickhouse".into()]),
-            kafka_behind: Some(behind),
-            ..StackConfig::default()
-        };
-        let engines = [Kind::Kafka, Kind::ClickHouse, Kind::Postgres, Kind::Registry];
-        let stack = block_on(Stack::start(config, &engines))?;
-        let proxies = proxies(&stack, behind, options.seed)?;
+    pub fn start(engines: &Arc<Engines>, name: &str, bug: Option<&str>) -> anyhow::Result<Self> {
+        let (prefix, database) = (format!("{name}."), name.replace('-', "_"));
+        let folder = engines.folder.join(name);
+        std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+        create_database(engines, &database)?;
         let (door, api) = (format!("127.0.0.1:{}", free_port()?), format!("127.0.0.1:{}", free_port()?));
-        let mut settings = settings(&stack, &proxies, &door, &api)?;
-        settings.extend(options.bug.iter().map(|bug| ("ADPULSE_BUG".to_owned(), bug.clone())));
+        let mut settings = settings(engines, &prefix, &database, &door, &api);
+        settings.extend(bug.map(|bug| ("ADPULSE_BUG".to_owned(), bug.to_owned())));
         for command in ["topics", "migrate"] {
-            run(&binary, &settings, &folder, &[command])?;
+            run(&engines.binary, &settings, &folder, &[command])?;
         }
-        let registry = stack.registry().context("a site has a registry")?.url();
-        let schemas = Schemas::from_registry(RegistryClient::new(&registry, None), PREFIX, true)?;
-        let fleet = Fleet::start(members(&binary, &folder, &settings, &api)?)?;
-        let site = Self {
-            fleet,
-            proxies,
-            stack,
-            schemas,
-            door,
-            api,
-            folder,
-            binary,
-            settings,
-            _temporary: temporary,
-        };
+        let registry = RegistryClient::new(&engines.url(Link::Registry), None);
+        let schemas = Schemas::from_registry(registry, &prefix, true)?;
+        let fleet = Fleet::start(members(&engines.binary, &folder, &settings, &api)?)?;
+        let engines = Arc::clone(engines);
+        let site = Self { fleet, engines, schemas, prefix, database, door, api, folder, settings };
         site.fleet.wait_until_ready(READY_WITHIN)?;
         Ok(site)
     }
@@ -107,77 +76,54 @@ impl Site {
         &self.fleet
     }
 
-    /// The proxy of a link.
-    #[must_use]
-    pub fn proxy(&self, link: Link) -> &Proxy {
-        &self.proxies[link as usize]
-    }
-
-    /// An engine's process.
-    ///
-    /// # Panics
-    /// Never: a site has every engine.
-    #[must_use]
-    pub fn engine(&self, engine: Engine) -> &Process {
-        let stack = &self.stack;
-        let process = match engine {
-            Engine::Kafka => stack.kafka().map(devstack::Kafka::process),
-            Engine::ClickHouse => stack.clickhouse().map(devstack::ClickHouse::process),
-            Engine::Postgres => stack.postgres().map(devstack::Postgres::process),
-        };
-        process.expect("a site has every engine")
-    }
-
     /// Kafka, past the proxy.
     #[must_use]
     pub fn kafka(&self) -> KafkaSettings {
-        let mut settings = KafkaSettings::new(
-            &self.stack.kafka().map(devstack::Kafka::bootstrap).unwrap_or_default(),
-            "soak",
-        );
-        // An outage of the broker is one of the faults; who looks waits for its end elsewhere.
-        settings.request_timeout = Duration::from_secs(5);
-        settings.delivery_timeout = Duration::from_secs(60);
-        settings
+        self.engines.kafka()
     }
 
-    /// ClickHouse, past the proxy.
+    /// This installation's database of ClickHouse, past the proxy.
     #[must_use]
     pub fn clickhouse(&self) -> String {
-        self.stack.clickhouse().map(devstack::ClickHouse::url).unwrap_or_default()
+        format!("{}/?database={}", self.engines.url(Link::ClickHouse), self.database)
     }
 
-    /// Postgres, past the proxy.
+    /// This installation's database of Postgres, past the proxy.
     #[must_use]
     pub fn postgres(&self) -> String {
-        self.stack.postgres().map(devstack::Postgres::url).unwrap_or_default()
+        in_database(&self.engines.url(Link::Postgres), &self.database)
+    }
+
+    /// The name of its database in either store.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        &self.database
     }
 
     /// The full name of a topic.
     #[must_use]
     pub fn topic(&self, topic: Topic) -> String {
-        format!("{PREFIX}{}", topic.name())
+        format!("{}{}", self.prefix, topic.name())
+    }
+
+    /// The consumer group of a role.
+    #[must_use]
+    pub fn group(&self, role: Role) -> String {
+        format!("{}{}", self.prefix, role.name())
     }
 
     /// A command of the binary with this installation's settings.
     #[must_use]
     pub fn command(&self, args: &[&str]) -> Command {
-        command(&self.binary, &self.settings, &self.folder, args)
+        command(&self.engines.binary, &self.settings, &self.folder, args)
     }
 
     /// Ends every fault that is under way. Processes that ended are started by the fleet itself.
     ///
     /// # Errors
-    /// When an engine does not come back.
+    /// When an engine does not come back, or a process is not ready again in time.
     pub fn heal(&self) -> anyhow::Result<()> {
-        self.proxies.iter().for_each(|proxy| proxy.set(Mode::Pass));
-        for engine in Engine::ALL {
-            let process = self.engine(engine);
-            process.resume();
-            if process.pid().is_none() {
-                block_on(process.restart())?;
-            }
-        }
+        self.engines.heal()?;
         for member in self.fleet.members() {
             member.withdraw();
             member.signal(nix::sys::signal::Signal::SIGCONT);
@@ -186,75 +132,54 @@ impl Site {
     }
 }
 
-fn folder(options: &Options) -> anyhow::Result<(PathBuf, Option<TempDir>)> {
-    if let Some(keep) = &options.keep {
-        std::fs::create_dir_all(keep).with_context(|| format!("creating {}", keep.display()))?;
-        return Ok((std::fs::canonicalize(keep)?, None));
-    }
-    let temporary = tempfile::Builder::new().prefix("adpulse-soak-").tempdir().context("a folder")?;
-    Ok((temporary.path().to_owned(), Some(temporary)))
+/// The address of a database beside the one in a URL.
+fn in_database(url: &str, database: &str) -> String {
+    format!("{}/{database}", url.rsplit_once('/').map_or(url, |(server, _)| server))
 }
 
-/// One proxy for each link, in the order of [`Link::ALL`].
-fn proxies(stack: &Stack, behind: KafkaBehind, seed: u64) -> anyhow::Result<[Proxy; 4]> {
-    let target = |url: String| -> anyhow::Result<SocketAddr> {
-        let place = url.split("://").last().unwrap_or_default().split('/').next().unwrap_or_default();
-        let place = place.rsplit('@').next().unwrap_or_default();
-        place.parse().with_context(|| format!("the address of {url}"))
-    };
-    let kafka: SocketAddr = ([127, 0, 0, 1], behind.port).into();
-    let clickhouse = target(stack.clickhouse().context("ClickHouse")?.url())?;
-    let postgres = target(stack.postgres().context("Postgres")?.url())?;
-    let registry = target(stack.registry().context("the registry")?.url())?;
-    runtime().block_on(async {
-        Ok([
-            Proxy::start(behind.advertised, kafka, seed).await?,
-            Proxy::start(free_port()?, clickhouse, seed + 1).await?,
-            Proxy::start(free_port()?, postgres, seed + 2).await?,
-            Proxy::start(free_port()?, registry, seed + 3).await?,
-        ])
+fn create_database(engines: &Engines, database: &str) -> anyhow::Result<()> {
+    block_on(async {
+        let (client, connection) = tokio_postgres::connect(&engines.url(Link::Postgres), NoTls).await?;
+        let connection = tokio::spawn(connection);
+        let created = client.batch_execute(&format!("CREATE DATABASE \"{database}\"")).await;
+        drop(client);
+        // Its end says no more than the statement's own result.
+        let _ = connection.await;
+        created.with_context(|| format!("creating the database {database} in Postgres"))
     })
 }
 
-/// Time limits are short, so that what they end ends within a run, and in the proportions of the defaults.
-fn settings(
-    stack: &Stack,
-    proxies: &[Proxy; 4],
-    door: &str,
-    api: &str,
-) -> anyhow::Result<Vec<(String, String)>> {
-    let at = |link: Link| proxies[link as usize].address().to_string();
-    let through = |url: String, link: Link| {
-        let (scheme, rest) = url.split_once("://").unwrap_or(("http", &url));
-        let user = rest.split_once('@').map(|(user, _)| format!("{user}@")).unwrap_or_default();
-        let path = rest.split_once('/').map(|(_, path)| format!("/{path}")).unwrap_or_default();
-        format!("{scheme}://{user}{}{path}", at(link))
-    };
+/// Time limits are short, so that what they end ends within a run, and in the proportions of the defaults; queues are small,
+/// so that a store that is away fills them.
+fn settings(engines: &Engines, prefix: &str, database: &str, door: &str, api: &str) -> Vec<(String, String)> {
     let pairs = [
-        ("KAFKA__BROKERS", at(Link::Kafka)),
-        ("KAFKA__TOPIC_PREFIX", PREFIX.to_owned()),
+        ("KAFKA__BROKERS", engines.url_behind(Link::Kafka)),
+        ("KAFKA__TOPIC_PREFIX", prefix.to_owned()),
         ("KAFKA__PARTITIONS", PARTITIONS.to_string()),
         ("KAFKA__REQUEST_TIMEOUT_MS", "5000".to_owned()),
         ("KAFKA__DELIVERY_TIMEOUT_MS", "8000".to_owned()),
-        ("REGISTRY__URL", through(stack.registry().context("the registry")?.url(), Link::Registry)),
+        ("REGISTRY__URL", engines.url_behind(Link::Registry)),
         ("PROCESSING__SESSION_TIMEOUT_MS", "10000".to_owned()),
         ("PROCESSING__TRANSACTION_TIMEOUT_MS", "5000".to_owned()),
         ("PROCESSING__SHUTDOWN_DEADLINE_MS", "10000".to_owned()),
+        ("PROCESSING__PREFETCH_BYTES", "1048576".to_owned()),
         ("CLOCK__TICK_INTERVAL_MS", "3600000".to_owned()),
         ("INGEST__LISTEN", door.to_owned()),
         ("INGEST__ACKNOWLEDGE_TIMEOUT_MS", "3000".to_owned()),
         ("API__LISTEN", api.to_owned()),
-        ("CLICKHOUSE__URL", through(stack.clickhouse().context("ClickHouse")?.url(), Link::ClickHouse)),
-        ("CLICKHOUSE__DATABASE", "default".to_owned()),
+        ("CLICKHOUSE__URL", engines.url_behind(Link::ClickHouse)),
+        ("CLICKHOUSE__DATABASE", database.to_owned()),
         ("CLICKHOUSE__SEND_TIMEOUT_MS", "3000".to_owned()),
         ("CLICKHOUSE__ANSWER_TIMEOUT_MS", "5000".to_owned()),
         ("CLICKHOUSE__BATCH_WAIT_MS", "100".to_owned()),
-        ("POSTGRES__URL", through(stack.postgres().context("Postgres")?.url(), Link::Postgres)),
+        ("CLICKHOUSE__BATCH_BYTES_MAX", "524288".to_owned()),
+        ("POSTGRES__URL", in_database(&engines.url_behind(Link::Postgres), database)),
         ("POSTGRES__BATCH_WAIT_MS", "50".to_owned()),
+        ("POSTGRES__BATCH_BYTES_MAX", "524288".to_owned()),
         ("POSTGRES__STATEMENT_TIMEOUT_MS", "5000".to_owned()),
         ("CRM__SAMPLE__SECRET", SECRET.to_owned()),
     ];
-    Ok(pairs.into_iter().map(|(key, value)| (format!("ADPULSE__{key}"), value)).collect())
+    pairs.into_iter().map(|(key, value)| (format!("ADPULSE__{key}"), value)).collect()
 }
 
 fn members(
@@ -293,22 +218,4 @@ fn run(binary: &Path, settings: &[(String, String)], folder: &Path, args: &[&str
         bail!("adpulse {args:?} failed:\n{}", String::from_utf8_lossy(&ended.stderr));
     }
     Ok(())
-}
-
-/// A free loopback port below the range that the kernel gives to outgoing connections, so that it is still free when whoever
-/// listens there was killed.
-///
-/// # Errors
-/// When there is none.
-pub fn free_port() -> anyhow::Result<u16> {
-    use std::sync::atomic::{AtomicU16, Ordering};
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() % 5_000)?;
-    for _ in 0..5_000 {
-        let port = 5_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 5_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    bail!("no port is free between 5000 and 10000")
 }

@@ -16,7 +16,7 @@ use crate::oracle::log::inputs;
 use crate::oracle::rows::Table;
 use crate::oracle::{Damage, Findings, stores};
 use crate::role::Role;
-use crate::site::{PREFIX, Site};
+use crate::site::Site;
 use crate::{block_on, now};
 
 /// No process of a run may hold more, whatever is down.
@@ -26,12 +26,11 @@ const CANARY_EVERY: Duration = Duration::from_millis(1_000);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Tables of ClickHouse whose newest row of a partition tells how far it holds the topic.
 /// Topics with poison are left out: their last record may be none that a table could hold.
-const HELD: [(Topic, &str); 5] = [
+const HELD: [(Topic, &str); 4] = [
     (Topic::Campaigns, "campaigns"),
     (Topic::CampaignDays, "campaign_days"),
     (Topic::Scores, "scores"),
     (Topic::Leads, "leads"),
-    (Topic::DeadLetters, "dead_letters"),
 ];
 
 /// A message that was followed from its first attempt to both stores.
@@ -124,7 +123,7 @@ impl Watch {
     pub fn sample(&self, site: &Site) {
         while !self.is_ended() {
             for member in site.fleet().members() {
-                if let Some(mib) = member.pid().and_then(resident_mib) {
+                if let Some(mib) = member.memory_peak_mib() {
                     let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
                     let most = memory.entry(member.role.name().to_owned()).or_default();
                     *most = (*most).max(mib);
@@ -150,9 +149,9 @@ fn arrived(site: &Site, lead_key: &str) -> bool {
 fn ahead(site: &Site) -> anyhow::Result<Vec<String>> {
     let admin = Admin::new(&site.kafka())?;
     let committed = |role: Role| -> anyhow::Result<BTreeMap<String, i64>> {
-        let lags = block_on(admin.lag(&format!("{PREFIX}{}", role.name()), &inputs(site, role)))?;
+        let lags = block_on(admin.lag(&site.group(role), &inputs(site, role)))?;
         let place = |lag: &PartitionLag| {
-            format!("{}/{}", lag.partition.topic.trim_start_matches(PREFIX), lag.partition.partition)
+            format!("{}/{}", lag.partition.topic.trim_start_matches(&site.prefix), lag.partition.partition)
         };
         Ok(lags.iter().filter_map(|lag| Some((place(lag), lag.committed?))).collect())
     };
@@ -167,7 +166,7 @@ fn ahead(site: &Site) -> anyhow::Result<Vec<String>> {
     let held = stores::clickhouse(site, &tables.join(" UNION ALL "))?;
     let known = |place: &String| HELD.iter().any(|(topic, _)| place.split('/').next() == Some(topic.name()));
     let clickhouse = clickhouse.into_iter().filter(|(place, _)| known(place)).collect();
-    let mut found = beyond("ClickHouse", &clickhouse, &held);
+    let mut found = beyond(site, &clickhouse, &held);
     found.retain(|(lag, _)| {
         // What lies between may be markers of transactions, which no table holds.
         !kafka::nothing_left(&site.kafka(), "soak-watch", vec![lag.clone()]).unwrap_or(true)
@@ -176,22 +175,16 @@ fn ahead(site: &Site) -> anyhow::Result<Vec<String>> {
 }
 
 /// Where a group is ahead, as a range of the log and in words.
-fn beyond(store: &str, committed: &BTreeMap<String, i64>, held: &Table) -> Vec<(PartitionLag, String)> {
+fn beyond(site: &Site, committed: &BTreeMap<String, i64>, held: &Table) -> Vec<(PartitionLag, String)> {
     let durable = |place: &String| held.get(place).and_then(|offset| offset.parse().ok()).unwrap_or(0);
     let ahead = committed.iter().filter(|(place, offset)| **offset > durable(place));
     ahead
         .filter_map(|(place, &end)| {
             let (topic, partition) = place.split_once('/')?;
-            let partition = TopicPartition::new(format!("{PREFIX}{topic}"), partition.parse().ok()?);
+            let partition = TopicPartition::new(format!("{}{topic}", site.prefix), partition.parse().ok()?);
             let from = durable(place);
             let lag = PartitionLag { partition, committed: Some(from), end, lag: end - from };
-            Some((lag, format!("{store} {place}: committed {end}, durable {from}")))
+            Some((lag, format!("ClickHouse {place}: committed {end}, durable {from}")))
         })
         .collect()
-}
-
-fn resident_mib(pid: i32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.split_whitespace().next()?.parse::<u64>().ok()? / 1_024)
 }

@@ -80,7 +80,10 @@ fn held(site: &Site, raw: &[(Topic, Vec<Committed>)], letters: &[Committed]) -> 
         read(site, topic)?.iter().for_each(|record| note_key(&mut held, record));
     }
     for record in letters {
-        let letter: DeadLetter<'_> = decoder.decode(record.value.as_deref())?;
+        let Ok(letter) = decoder.decode::<DeadLetter<'_>>(record.value.as_deref()) else {
+            note_key(&mut held, record);
+            continue;
+        };
         if letter.stage == "crm" {
             let id = letter.locator.split_once(':').map_or(letter.locator, |(_, id)| id);
             held.messages.insert(format!("crm/{id}"));
@@ -91,7 +94,7 @@ fn held(site: &Site, raw: &[(Topic, Vec<Committed>)], letters: &[Committed]) -> 
 
 /// Poison is known by its key: its value says nothing.
 fn note_key(held: &mut Held, record: &Committed) {
-    let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
+    let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default());
     if key.starts_with("poison-") {
         held.messages.insert(format!("bytes/{key}"));
     }

@@ -10,7 +10,7 @@ use schemas::Topic;
 use super::stores;
 use crate::block_on;
 use crate::role::Role;
-use crate::site::{PREFIX, Site};
+use crate::site::Site;
 
 /// The topics that sources write to.
 pub const RAW: [Topic; 4] = [Topic::RawFacebook, Topic::RawCrm, Topic::RawCsv, Topic::RawClock];
@@ -101,7 +101,7 @@ pub fn settle(site: &Site, limit: Duration) -> anyhow::Result<()> {
 fn is_idle(site: &Site, role: Role) -> anyhow::Result<bool> {
     let settings = site.kafka();
     let admin = Admin::new(&settings)?;
-    let (group, inputs) = (format!("{PREFIX}{}", role.name()), inputs(site, role));
+    let (group, inputs) = (site.group(role), inputs(site, role));
     let ends = block_on(admin.end_offsets(&inputs, Isolation::ReadUncommitted))?;
     let mut lags = block_on(admin.lag(&group, &inputs))?;
     if role == Role::SinkPostgres {
@@ -116,7 +116,7 @@ fn is_idle(site: &Site, role: Role) -> anyhow::Result<bool> {
 fn raise_to_stored(site: &Site, lags: &mut [PartitionLag]) -> anyhow::Result<()> {
     let stored = stores::postgres(site, POSTGRES_OFFSETS)?;
     for lag in lags {
-        let topic = lag.partition.topic.trim_start_matches(PREFIX);
+        let topic = lag.partition.topic.trim_start_matches(&site.prefix);
         let place = format!("{topic}/{}", lag.partition.partition);
         let next = stored.get(&place).and_then(|next| next.parse().ok());
         lag.committed = lag.committed.max(next);

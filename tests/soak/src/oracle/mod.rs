@@ -154,7 +154,7 @@ fn topics(site: &Site, letters: &[Committed], findings: &mut Findings) -> anyhow
     }
     let mut table = Table::new();
     for record in letters {
-        let letter: DeadLetter<'_> = decoder.decode(record.value.as_deref())?;
+        let Ok(letter) = decoder.decode::<DeadLetter<'_>>(record.value.as_deref()) else { continue };
         table.insert(format!("{}/{}", record.partition, record.offset), rows::dead_letter(&letter));
     }
     Ok(Topics { days, scores, api, leads, recommendations, alerts, letters: table })

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use schemas::Topic;
-use schemas::record::{DeadLetter, Event};
+use schemas::record::{Alert, DeadLetter, Event, Recommendation};
 
 use super::expected::{Counts, Expected, Place, add_counts, shown};
 use super::log::{Committed, read};
 use super::{Damage, Findings};
 use crate::role::Role;
-use crate::site::{PREFIX, Site};
+use crate::site::Site;
 
 /// Compares the committed events and dead letters with what the raw log comes to.
 pub(super) fn check(
@@ -25,15 +25,15 @@ pub(super) fn check(
     let mut refused = BTreeMap::new();
     let name = site.topic(Topic::Events);
     for record in &records {
-        match decoder.decode::<Event<'_>>(record.value.as_deref()) {
-            Ok(event) => {
-                let key = record.key.as_deref().map(String::from_utf8_lossy);
-                add_counts(&mut counts, key.as_deref(), &event);
-                if let Some(text) = shown(key.as_deref(), &event) {
+        let key = record.key.as_deref().map(std::str::from_utf8).transpose();
+        match (decoder.decode::<Event<'_>>(record.value.as_deref()), key) {
+            (Ok(event), Ok(key)) => {
+                add_counts(&mut counts, key, &event);
+                if let Some(text) = shown(key, &event) {
                     *found.entry(text).or_default() += 1;
                 }
             }
-            Err(_) => drop(refused.insert((name.clone(), record.partition, record.offset), 1)),
+            _ => drop(refused.insert((name.clone(), record.partition, record.offset), 1)),
         }
     }
     multiset("I3", "events", &expected.events, &found, findings);
@@ -43,7 +43,14 @@ pub(super) fn check(
     let difference = super::compare(&shown(&expected.counts), &shown(&counts));
     findings.difference("I3", "counted records by account and hour", &difference);
     let found = letters_by_place(site, letters)?;
-    for (stage, wanted) in [("normalize", &expected.refused), ("score", &refused)] {
+    let (by_clickhouse, by_postgres) = refused_by_sinks(site, letters)?;
+    let stages = [
+        ("normalize", &expected.refused),
+        ("score", &refused),
+        ("sink-clickhouse", &by_clickhouse),
+        ("sink-postgres", &by_postgres),
+    ];
+    for (stage, wanted) in stages {
         let found: BTreeMap<Place, i64> = found
             .iter()
             .filter(|((by, _), _)| by == stage)
@@ -74,12 +81,41 @@ fn multiset(
     findings.note(invariant, Damage::Doubled, &format!("{what}: too many"), &doubled);
 }
 
+/// The records that ClickHouse's sink and that of Postgres cannot read, of the topics that are no state.
+fn refused_by_sinks(
+    site: &Site,
+    letters: &[Committed],
+) -> anyhow::Result<(BTreeMap<Place, i64>, BTreeMap<Place, i64>)> {
+    let mut decoder = site.schemas.decoder();
+    let mut postgres = BTreeMap::new();
+    let mut note = |topic: Topic, record: &Committed| {
+        postgres.insert((site.topic(topic), record.partition, record.offset), 1);
+    };
+    for record in read(site, Topic::Recommendations)? {
+        if decoder.decode::<Recommendation<'_>>(record.value.as_deref()).is_err() {
+            note(Topic::Recommendations, &record);
+        }
+    }
+    for record in read(site, Topic::Alerts)? {
+        if decoder.decode::<Alert<'_>>(record.value.as_deref()).is_err() {
+            note(Topic::Alerts, &record);
+        }
+    }
+    let mut clickhouse = postgres.clone();
+    for record in letters {
+        if decoder.decode::<DeadLetter<'_>>(record.value.as_deref()).is_err() {
+            clickhouse.insert((site.topic(Topic::DeadLetters), record.partition, record.offset), 1);
+        }
+    }
+    Ok((clickhouse, postgres))
+}
+
 /// How many dead letters each stage wrote of each record.
 fn letters_by_place(site: &Site, letters: &[Committed]) -> anyhow::Result<BTreeMap<(String, Place), i64>> {
     let mut decoder = site.schemas.decoder();
     let mut found = BTreeMap::new();
     for record in letters {
-        let letter: DeadLetter<'_> = decoder.decode(record.value.as_deref())?;
+        let Ok(letter) = decoder.decode::<DeadLetter<'_>>(record.value.as_deref()) else { continue };
         if let Some(origin) = letter.origin {
             let place = (origin.topic.to_owned(), origin.partition, origin.offset);
             *found.entry((letter.stage.to_owned(), place)).or_default() += 1;
@@ -95,12 +131,11 @@ fn metrics(site: &Site, findings: &mut Findings) {
         if !matches!(member.role, Role::Normalize | Role::Score) {
             continue;
         }
-        let (status, text) = member.get("/metrics");
-        let group = format!("group=\"{PREFIX}{}\"", member.role.name());
-        let consumed = sum(&text, "adpulse_kafka_records_consumed_total", &group);
+        let group = format!("group=\"{}\"", site.group(member.role));
+        let consumed = member.metric("adpulse_kafka_records_consumed_total", &group);
         let stage = format!("stage=\"{}\"", member.role.name());
-        let outcomes = sum(&text, "adpulse_records_total", &stage);
-        if status != 200 || consumed != outcomes {
+        let outcomes = member.metric("adpulse_records_total", &stage);
+        if member.get("/livez").0 != 200 || consumed != outcomes {
             differing.push(format!(
                 "{} {}: {outcomes} outcomes of {consumed} records",
                 member.role.name(),
@@ -109,14 +144,4 @@ fn metrics(site: &Site, findings: &mut Findings) {
         }
     }
     findings.note("I3", Damage::WrongFigures, "outcomes in the metrics", &differing);
-}
-
-/// Sum of a counter's samples that carry a label.
-fn sum(text: &str, name: &str, label: &str) -> u64 {
-    let samples =
-        text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{')));
-    samples
-        .filter(|line| line.contains(label))
-        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok())
-        .sum()
 }

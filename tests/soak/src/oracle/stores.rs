@@ -23,17 +23,30 @@ pub fn postgres(site: &Site, sql: &str) -> anyhow::Result<Table> {
     })
 }
 
+/// What ClickHouse says to a statement.
+fn ask(site: &Site, sql: &str) -> anyhow::Result<String> {
+    let config = ureq::Agent::config_builder().http_status_as_error(false);
+    let agent: ureq::Agent = config.timeout_global(Some(std::time::Duration::from_secs(30))).build().into();
+    let mut answer = agent.post(site.clickhouse()).send(sql)?;
+    let text = answer.body_mut().with_config().limit(1 << 30).read_to_string()?;
+    anyhow::ensure!(answer.status() == 200, "ClickHouse: {text}: {sql}");
+    Ok(text)
+}
+
+/// Carries out a statement on ClickHouse.
+///
+/// # Errors
+/// When ClickHouse does not answer, or refuses.
+pub fn clickhouse_do(site: &Site, sql: &str) -> anyhow::Result<()> {
+    ask(site, sql).map(drop)
+}
+
 /// Rows of a query of two text columns on ClickHouse, duplicates included.
 ///
 /// # Errors
 /// When ClickHouse does not answer, or refuses.
 pub fn clickhouse_rows(site: &Site, sql: &str) -> anyhow::Result<Vec<(String, String)>> {
-    let config = ureq::Agent::config_builder().http_status_as_error(false);
-    let agent: ureq::Agent = config.timeout_global(Some(std::time::Duration::from_secs(30))).build().into();
-    let mut answer = agent.post(site.clickhouse()).send(format!("{sql} FORMAT TabSeparatedRaw"))?;
-    let text = answer.body_mut().with_config().limit(1 << 30).read_to_string()?;
-    anyhow::ensure!(answer.status() == 200, "ClickHouse: {text}: {sql}");
-    Ok(text
+    Ok(ask(site, &format!("{sql} FORMAT TabSeparatedRaw"))?
         .lines()
         .filter_map(|line| line.split_once('\t'))
         .map(|(key, row)| (key.to_owned(), row.to_owned()))

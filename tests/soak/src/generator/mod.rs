@@ -1,6 +1,10 @@
 //! Traffic of every class over every way in, journalled: signed webhooks through the door, files through `adpulse csv`, ad-platform
 //! objects and plain poison onto the topics. Senders do as senders do and send again until they are answered.
 
+mod door;
+mod flood;
+mod poison;
+
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,22 +12,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use ingest::sample::{CrmMessage, FacebookMessage, SampleItem, SampleMessage, SampleOptions, generate};
-use ingest::webhook::{Secret, sign};
 use kafka::{Producer, Record};
 use schemas::{Micros, Topic};
 use serde_json::{Value, json};
 
 use crate::journal::{Class, Journal, Sent};
-use crate::site::{SECRET, Site};
+use crate::site::Site;
 use crate::{block_on, now};
+
+pub use door::Door;
+pub use poison::POISONED;
 
 /// How long a message is sent again after the end was asked for.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(90);
 const SEND_AGAIN: Duration = Duration::from_millis(200);
 const UPLOAD_EVERY: Duration = Duration::from_secs(6);
-/// Topics that anybody might write nonsense to without a role having to stop for it: state topics are only written by their owner.
-const POISONED: [Topic; 6] =
-    [Topic::RawFacebook, Topic::RawCrm, Topic::RawCsv, Topic::Events, Topic::Recommendations, Topic::Alerts];
 
 /// The traffic of one run.
 pub struct Generator<'a> {
@@ -40,6 +43,9 @@ pub struct Generator<'a> {
     upload_order: Mutex<Option<String>>,
     uploads_killed: AtomicU64,
     upload_turn: Mutex<()>,
+    /// Poison sent so far, for its names.
+    poisoned: AtomicU64,
+    seed: u64,
 }
 
 impl<'a> Generator<'a> {
@@ -60,6 +66,8 @@ impl<'a> Generator<'a> {
             upload_order: Mutex::new(None),
             uploads_killed: AtomicU64::new(0),
             upload_turn: Mutex::new(()),
+            poisoned: AtomicU64::new(0),
+            seed,
         }
     }
 
@@ -125,7 +133,7 @@ impl<'a> Generator<'a> {
                 SampleMessage::Crm(message) => self.post_all(&door, index, message)?,
             }
             if index % 25 == 24 {
-                self.poison(&producer, index)?;
+                self.poison(&producer, index / 25)?;
             }
         }
         Ok(())
@@ -205,37 +213,12 @@ impl<'a> Generator<'a> {
                     self.sent.fetch_add(1, Ordering::Relaxed);
                     return self.journal.replied(&journalled, true);
                 }
-                0 | 429 | 500.. => std::thread::sleep(SEND_AGAIN),
+                // Too slow on a busy machine is no refusal.
+                0 | 408 | 429 | 500.. => std::thread::sleep(SEND_AGAIN),
                 _ => return self.journal.replied(&journalled, false),
             }
         }
         Ok(())
-    }
-
-    /// Bytes that are no record, on a topic that anybody may write to.
-    fn poison(&self, producer: &Producer, index: usize) -> anyhow::Result<()> {
-        let kind = index / 25;
-        let topic = self.site.topic(POISONED[kind % POISONED.len()]);
-        let values: [Option<&[u8]>; 6] = [
-            Some(b"not framed at all"),
-            Some(b""),
-            None,
-            // Framed, and of a schema that nobody registered.
-            Some(b"\0\x7f\xff\xff\x01body"),
-            Some(b"\0\0\0\0\x01"),
-            Some(b"\0\0\0\0\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
-        ];
-        let key = format!("poison-{index}");
-        let id = format!("bytes/{key}");
-        self.journal.sending(&Sent {
-            id: &id,
-            class: Class::Poison,
-            campaign: "",
-            at: now().0,
-            micros: 0,
-        })?;
-        let value = values[(kind / POISONED.len()) % values.len()];
-        self.produce_bytes(producer, &id, &Record::new(&topic, Some(key.as_bytes()), value))
     }
 
     /// Uploads files one after the other; one that was killed is uploaded again, as people do.
@@ -299,40 +282,4 @@ fn file(number: i32) -> String {
         text.push_str(&format!("{campaign},Upload {campaign},{day},{money},{},{}\n", spend * 9, row % 4));
     }
     text
-}
-
-/// The webhook door from outside.
-pub struct Door {
-    url: String,
-    address: String,
-    secret: Secret,
-    agent: ureq::Agent,
-}
-
-impl Door {
-    /// The door of an installation.
-    ///
-    /// # Errors
-    /// Never: the secret is well formed.
-    pub fn new(address: &str) -> anyhow::Result<Self> {
-        let config = ureq::Agent::config_builder().http_status_as_error(false);
-        // A door that was killed or frozen may leave a connection half open.
-        let agent = config.timeout_global(Some(Duration::from_secs(5))).build().into();
-        let url = format!("http://{address}/webhooks/crm/sample");
-        Ok(Self { url, address: address.to_owned(), secret: SECRET.parse()?, agent })
-    }
-
-    fn forged(&self) -> anyhow::Result<Self> {
-        Ok(Self { secret: Secret::from_bytes(&[7; 32])?, ..Self::new(&self.address)? })
-    }
-
-    /// Posts once, signed now. Status 0 is no answer.
-    #[must_use]
-    pub fn post(&self, id: &str, body: &[u8]) -> u16 {
-        let timestamp = now().0 / 1_000;
-        let request = self.agent.post(&self.url).header("content-type", "application/json");
-        let request = request.header("webhook-id", id).header("webhook-timestamp", timestamp.to_string());
-        let sent = request.header("webhook-signature", sign(&self.secret, id, timestamp, body)).send(body);
-        sent.map_or(0, |answer| answer.status().as_u16())
-    }
 }

@@ -1,12 +1,15 @@
 //! The faults that must pass, each once, by what breaks. The cases of a group share an installation and follow each other; after
 //! each fault something must get through again, and at the end nothing may be lost, doubled or wrong.
 
+mod quick;
+mod stores;
+
 use std::time::Duration;
 
 use crate::fault::{Engine, Fault, Link};
 use crate::points::CRASH_POINTS;
 use crate::proxy::Mode;
-use crate::report::Report;
+use crate::report::{Outcome, Report};
 use crate::role::Role;
 use crate::schedule::Step;
 
@@ -27,12 +30,17 @@ pub struct Group {
     cases: fn() -> Vec<Case>,
 }
 
-/// All groups.
-pub const GROUPS: [Group; 4] = [
+/// All groups. The last is the choice of the others that `cargo test` runs.
+pub const GROUPS: [Group; 9] = [
     Group { name: "crash-points", seed: 101, cases: crash_points },
     Group { name: "network", seed: 102, cases: network },
     Group { name: "processes", seed: 103, cases: processes },
     Group { name: "engines", seed: 104, cases: engines },
+    Group { name: "stores", seed: 105, cases: stores::stores },
+    Group { name: "schemas", seed: 106, cases: stores::schemas },
+    Group { name: "poison", seed: 107, cases: stores::poison },
+    Group { name: "limits", seed: 108, cases: stores::limits },
+    Group { name: "quick", seed: 109, cases: quick::quick },
 ];
 
 impl Group {
@@ -48,6 +56,19 @@ impl Group {
         (self.cases)()
     }
 
+    /// Each of its cases with what a run says of it.
+    #[must_use]
+    pub fn judged(&self, report: &Report) -> Vec<(Case, Result<f64, String>)> {
+        let mut outcomes = report.outcomes.as_slice();
+        let judge = |case: Case| {
+            let (own, others) = outcomes.split_at(case.faults.len().min(outcomes.len()));
+            outcomes = others;
+            let judged = case.judge(own);
+            (case, judged)
+        };
+        self.cases().into_iter().map(judge).collect()
+    }
+
     /// Its faults in order, each followed by the next.
     #[must_use]
     pub fn steps(&self) -> Vec<Step> {
@@ -57,12 +78,18 @@ impl Group {
 }
 
 impl Case {
-    /// What a run says of the case: how long it was unavailable at most, in seconds, or nothing if a fault was not injected.
-    #[must_use]
-    pub fn unavailable(&self, report: &Report) -> Option<f64> {
-        let injected = self.faults.iter().all(|fault| report.faults.contains_key(&fault.kind()));
-        let times = self.faults.iter().filter_map(|fault| report.unavailable_s.get(&fault.kind()));
-        injected.then(|| times.copied().fold(0.0, f64::max))
+    /// What a run says of the case, of whose faults these are the outcomes: how long it was unavailable at most, in seconds.
+    ///
+    /// # Errors
+    /// What did not go as planned.
+    pub fn judge(&self, outcomes: &[Outcome]) -> Result<f64, String> {
+        if outcomes.len() < self.faults.len() {
+            return Err(format!("{} of {} faults were injected", outcomes.len(), self.faults.len()));
+        }
+        match outcomes.iter().find_map(|outcome| Some((&outcome.kind, outcome.problem.as_ref()?))) {
+            Some((kind, problem)) => Err(format!("{kind}: {problem}")),
+            None => Ok(outcomes.iter().map(|outcome| outcome.unavailable_s).fold(0.0, f64::max)),
+        }
     }
 }
 
@@ -133,7 +160,10 @@ fn network() -> Vec<Case> {
             vec![network(Link::Postgres, Mode::CutAnswer, 3), network(Link::Postgres, Mode::Reset, 2)],
         ),
         case("a Postgres that hangs is waited for", vec![network(Link::Postgres, Mode::Hang, 6)]),
-        case("without the registry known schemas go on", vec![network(Link::Registry, Mode::Refuse, 3)]),
+        case(
+            "a Postgres that answers slowly is only slow",
+            vec![network(Link::Postgres, Mode::Latency(Duration::from_millis(80)), 4)],
+        ),
     ]
 }
 
