@@ -11,14 +11,19 @@
 
 mod commands;
 mod corpus;
+mod options;
+mod peers;
 mod process;
 mod report;
 mod site;
+mod table;
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
+
+pub use options::{Options, Peer};
 
 /// Benchmarks of adpulse.
 #[derive(Debug, Parser)]
@@ -57,44 +62,6 @@ pub struct LatencyArgs {
     /// For so many seconds, after a warm-up of five.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub seconds: u64,
-}
-
-/// What all commands understand.
-#[derive(Clone, Debug, Args)]
-pub struct Options {
-    /// Records of the corpus; campaigns for `memory`.
-    #[arg(long, global = true)]
-    pub events: Option<u64>,
-    /// Runs, each on fresh engines.
-    #[arg(long, global = true)]
-    pub runs: Option<usize>,
-    /// Seed of the corpus.
-    #[arg(long, global = true, default_value_t = 1)]
-    pub seed: u64,
-    /// Print one JSON object last on the standard output.
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// Run small, to see that it works.
-    #[arg(long, global = true)]
-    pub smoke: bool,
-    /// Settings file for the measured role, to try out settings.
-    #[arg(long, global = true, value_name = "FILE")]
-    pub settings: Option<std::path::PathBuf>,
-    /// Run the measured role under this command, such as a profiler; the figures then mean nothing.
-    #[arg(long, global = true, value_name = "COMMAND")]
-    pub under: Option<String>,
-}
-
-impl Options {
-    /// How many records to make: as asked for, else the command's own number.
-    pub fn size(&self, usual: u64, smoke: u64) -> u64 {
-        self.events.unwrap_or(if self.smoke { smoke } else { usual }).max(1)
-    }
-
-    /// How many runs.
-    pub fn run_count(&self) -> usize {
-        self.runs.unwrap_or(if self.smoke { 1 } else { 5 }).max(1)
-    }
 }
 
 fn main() -> ExitCode {

@@ -9,7 +9,7 @@ use schemas::record::Event;
 use schemas::{Schemas, Topic};
 
 use super::float;
-use super::stages::load_events;
+use super::load_events;
 use crate::Options;
 use crate::corpus::Size;
 use crate::process::own_cpu_seconds;
@@ -19,9 +19,9 @@ use crate::site::Site;
 /// Measures.
 pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let size = Size { records: options.size(1_000_000, 4_000), seed: options.seed };
-    let mut report = Report { command: "floor", records: size.records, series: Vec::new() };
+    let mut report = Report::new("floor", size.records);
     let site = Site::start(&[Engine::Kafka], options).await?;
-    load_events(&site, size).await?;
+    load_events(&site, size, options.corpus).await?;
     for _ in 0..options.run_count() {
         report.add("consume", timed(&site, |_, _| ()).await?);
         let mut decoder = Schemas::compiled().decoder();
@@ -34,7 +34,8 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-async fn timed(
+/// What reading the topic takes when each record is handed to `visit`.
+pub async fn timed(
     site: &Site,
     visit: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send + 'static,
 ) -> anyhow::Result<Figures> {

@@ -32,7 +32,7 @@ pub async fn run(options: &Options, args: LatencyArgs) -> anyhow::Result<Report>
     let (rate, seconds) = if options.smoke { (200, 2) } else { (args.rate, args.seconds) };
     let warm_up = if options.smoke { Duration::ZERO } else { WARM_UP };
     let plan = Plan { rate, records: rate * (seconds + warm_up.as_secs()), seed: options.seed, warm_up };
-    let mut report = Report { command: "latency", records: plan.records, series: Vec::new() };
+    let mut report = Report::new("latency", plan.records);
     for _ in 0..options.run_count() {
         let site = Site::start(&[Engine::Kafka], options).await?;
         let mut role = site.role(SCORE.args, true)?;

@@ -27,7 +27,7 @@ const GROUPS: [(&str, &[Topic]); 4] = [
 /// Measures.
 pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let campaigns = options.size(100, 5);
-    let mut report = Report { command: "memory", records: campaigns, series: Vec::new() };
+    let mut report = Report::new("memory", campaigns);
     for _ in 0..options.runs.unwrap_or(1).max(1) {
         report.add("adpulse all", once(u32::try_from(campaigns)?, options).await?);
     }

@@ -4,15 +4,18 @@ mod backtest;
 mod floor;
 mod latency;
 mod memory;
+mod normalize;
+mod score;
 mod sinks;
-mod stages;
 
 use anyhow::Context as _;
 use schemas::Topic;
 
+use crate::corpus::steady::{Item, Made};
+use crate::corpus::{Kind, Size, facts, steady};
 use crate::process::Process;
 use crate::report::Figures;
-use crate::site::Site;
+use crate::site::{Loader, Site};
 use crate::{Command, Options};
 
 /// How long an idle role is let be after it has joined, before what its start took is read.
@@ -21,8 +24,8 @@ const SETTLE: std::time::Duration = std::time::Duration::from_millis(500);
 /// Dispatches.
 pub async fn run(command: Command, options: &Options) -> anyhow::Result<()> {
     let report = match command {
-        Command::Normalize => stages::normalize(options).await?,
-        Command::Score => stages::score(options).await?,
+        Command::Normalize => normalize::normalize(options).await?,
+        Command::Score => score::run(options).await?,
         Command::Floor => floor::run(options).await?,
         Command::Backtest => backtest::run(options).await?,
         Command::Sinks => sinks::run(options).await?,
@@ -63,16 +66,21 @@ async fn measure(site: &Site, subject: &Subject<'_>, records: u64, startup: f64)
     site.drained(&mut role, subject.group, subject.inputs).await?;
     let wall = (role.age() - joined).as_secs_f64();
     let cpu = role.cpu_seconds()?;
-    let figures = figures(&role, records, (cpu, startup, wall))?;
+    let mut figures = figures(&role, records, (cpu, startup, wall))?;
+    count_transactions(site, records, &mut figures).await?;
+    role.stop().await?;
+    Ok(figures)
+}
+
+/// Adds how many records there were in a transaction, and refuses a run in which one was aborted.
+async fn count_transactions(site: &Site, records: u64, figures: &mut Figures) -> anyhow::Result<()> {
     let transactions = site.counter(kafka::metrics::COMMITTED_TOTAL).await?;
     let aborted = site.counter(kafka::metrics::ABORTED_TOTAL).await?;
-    role.stop().await?;
     anyhow::ensure!(aborted < 1.0, "{aborted} transactions were aborted: the run does not count");
-    let mut figures = figures;
     if transactions > 0.0 {
         figures.insert("records_per_transaction".to_owned(), float(records) / transactions);
     }
-    Ok(figures)
+    Ok(())
 }
 
 fn figures(role: &Process, records: u64, (cpu, startup, wall): (f64, f64, f64)) -> anyhow::Result<Figures> {
@@ -94,4 +102,23 @@ fn figures(role: &Process, records: u64, (cpu, startup, wall): (f64, f64, f64)) 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn float(count: u64) -> f64 {
     count as f64
+}
+
+/// Loads the topic `events`. Returns how many campaigns it speaks of and what of it cannot be read.
+async fn load_events(site: &Site, size: Size, kind: Kind) -> anyhow::Result<Made> {
+    let fill = move |loader: &mut Loader| {
+        let rates = match kind {
+            Kind::Steady => steady::STEADY,
+            Kind::Hostile => steady::HOSTILE,
+            Kind::CatchUp => {
+                let campaigns = facts::generate(size, |key, event| loader.put(Topic::Events, key, event))?;
+                return Ok(Made { campaigns, poison: 0 });
+            }
+        };
+        steady::generate(size, rates, |key, item| match item {
+            Item::Fact(event) => loader.put(Topic::Events, key, event),
+            Item::Poison(event, damage) => loader.put_damaged(Topic::Events, key, event, damage),
+        })
+    };
+    site.load(size.records, fill).await
 }

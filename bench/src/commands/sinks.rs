@@ -17,7 +17,7 @@ const POSTGRES: Subject<'static> =
 /// Measures.
 pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let size = Size { records: options.size(400_000, 4_000), seed: options.seed };
-    let mut report = Report { command: "sinks", records: size.records, series: Vec::new() };
+    let mut report = Report::new("sinks", size.records);
     for _ in 0..options.run_count() {
         let engines = [Engine::Kafka, Engine::ClickHouse, Engine::Postgres];
         let site = Site::start(&engines, options).await?;

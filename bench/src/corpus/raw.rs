@@ -42,7 +42,7 @@ pub fn generate(
     mut visit: impl FnMut(Topic, &str, &RawEvent<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Made> {
     let mut dice = Dice::new(size.seed);
-    let mut poll = Poll::new(size);
+    let mut poll = Poll::new(size.campaigns());
     let mut leads: Vec<Lead> = Vec::new();
     let mut payload = Vec::new();
     let mut made = Made::default();
