@@ -17,6 +17,7 @@ mod process;
 mod report;
 mod site;
 mod table;
+mod work;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,23 @@ enum Command {
     Sinks,
     /// How long a fact takes through `score` at a steady rate: percentiles, open loop.
     Latency(LatencyArgs),
+    /// Records to bytes and back, without engines.
+    Codec,
+    /// Events to scores, raw messages and files to events, without engines.
+    Rules,
+    /// Counts the instructions of hot code with callgrind and compares them with `instructions.toml`.
+    Instructions {
+        /// Record the counts instead.
+        #[arg(long)]
+        record: bool,
+    },
+    /// Does a kind of work once, to be profiled.
+    #[command(hide = true)]
+    Work {
+        /// Which.
+        #[arg(value_enum)]
+        work: work::Work,
+    },
     /// Resident memory of `adpulse all`, idle and after sample traffic.
     Memory,
 }

@@ -5,6 +5,7 @@ mod floor;
 mod latency;
 mod memory;
 mod normalize;
+mod pure;
 mod score;
 mod sinks;
 
@@ -30,6 +31,10 @@ pub async fn run(command: Command, options: &Options) -> anyhow::Result<()> {
         Command::Backtest => backtest::run(options).await?,
         Command::Sinks => sinks::run(options).await?,
         Command::Latency(args) => latency::run(options, args).await?,
+        Command::Codec => pure::codec(options)?,
+        Command::Rules => pure::rules(options)?,
+        Command::Instructions { record } => pure::instructions(options, record)?,
+        Command::Work { work } => pure::work(work)?,
         Command::Memory => memory::run(options).await?,
     };
     report.print(options.json)
@@ -104,7 +109,8 @@ fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// Loads the topic `events`. Returns how many campaigns it speaks of and what of it cannot be read.
+/// Loads the topic `events` and waits until all of it can be read, which is when the transaction's markers are written: that
+/// happens after its commit is answered. Returns how many campaigns it speaks of and what of it cannot be read.
 async fn load_events(site: &Site, size: Size, kind: Kind) -> anyhow::Result<Made> {
     let fill = move |loader: &mut Loader| {
         let rates = match kind {
@@ -120,5 +126,11 @@ async fn load_events(site: &Site, size: Size, kind: Kind) -> anyhow::Result<Made
             Item::Poison(event, damage) => loader.put_damaged(Topic::Events, key, event, damage),
         })
     };
-    site.load(size.records, fill).await
+    let made = site.load(size.records, fill).await?;
+    let (admin, events) = (kafka::Admin::new(&site.kafka()?)?, [site.topic(Topic::Events)]);
+    let records = i64::try_from(size.records)?;
+    while admin.lag("bench-nobody", &events).await?.iter().map(|lag| lag.lag).sum::<i64>() < records {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    Ok(made)
 }

@@ -2,20 +2,24 @@
 
 use std::hint::black_box;
 
-use schemas::record::{CampaignDay, Event};
+use schemas::record::{CampaignDay, CampaignScore, Event};
 use schemas::{Encoder, Schemas, Topic};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Ready;
+use crate::corpus::Size;
 use crate::corpus::rows::{self, Row};
 use crate::corpus::steady::{self, Item};
-use crate::corpus::Size;
 
 const SEED: u64 = 1;
 
-/// Events of the steady corpus behind its history, framed.
-pub(super) fn framed_events(items: u64) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
-    let size = Size { records: items + 40 * steady::campaigns(Size { records: items, seed: SEED }), seed: SEED };
+/// Bytes for the rest of the process, which measures one kind of work and ends.
+type Lasting = &'static [u8];
+
+/// Events of the steady corpus, poison left out: the history of its campaigns, then about so many others.
+pub(super) fn events(items: u64) -> anyhow::Result<Vec<(String, Lasting)>> {
+    let history = 32 * steady::campaigns(Size { records: items, seed: SEED });
+    let size = Size { records: items + history, seed: SEED };
     let mut encoder = Schemas::compiled().encoder(Topic::Events);
     let mut all = Vec::new();
     steady::generate(size, steady::STEADY, |key, item| {
@@ -27,90 +31,78 @@ pub(super) fn framed_events(items: u64) -> anyhow::Result<Vec<(String, Vec<u8>)>
     Ok(all)
 }
 
-/// The last of them, for which the history is known.
-fn newest_events(items: u64) -> anyhow::Result<Vec<Vec<u8>>> {
-    let all = framed_events(items)?;
+fn newest_events(items: u64) -> anyhow::Result<Vec<Lasting>> {
+    let all = events(items)?;
     let from = all.len().saturating_sub(usize::try_from(items)?);
     Ok(all.into_iter().skip(from).map(|(_, bytes)| bytes).collect())
 }
 
 pub(super) fn decode_event(items: u64) -> anyhow::Result<Ready> {
-    let events = newest_events(items)?;
-    let mut decoder = Schemas::compiled().decoder();
-    Ok(Box::new(move || {
-        for event in &events {
-            black_box(decoder.decode_event(Some(event))?);
-        }
-        Ok(events.len() as u64)
-    }))
+    Ok(decoding::<Event<'static>>(newest_events(items)?))
 }
 
 pub(super) fn encode_event(items: u64) -> anyhow::Result<Ready> {
-    let events = newest_events(items)?;
-    let mut encoder = Schemas::compiled().encoder(Topic::Events);
-    let mut buffer = Vec::with_capacity(1_024);
-    let events: Vec<&'static [u8]> = events.into_iter().map(|event| &*event.leak()).collect();
-    let mut decoder = Schemas::compiled().decoder();
-    let decoded: Vec<Event<'static>> =
-        events.iter().map(|event| decoder.decode_event(Some(event))).collect::<Result<_, _>>()?;
-    Ok(Box::new(move || {
-        for event in &decoded {
-            buffer.clear();
-            encoder.encode(event, &mut buffer)?;
-        }
-        Ok(decoded.len() as u64)
-    }))
-}
-
-pub(super) fn encode_day(items: u64) -> anyhow::Result<Ready> {
-    encode_rows(items, Topic::CampaignDays)
-}
-
-pub(super) fn encode_score(items: u64) -> anyhow::Result<Ready> {
-    encode_rows(items, Topic::Scores)
-}
-
-/// Three days of each campaign and its score; only one kind is encoded.
-fn encode_rows(items: u64, topic: Topic) -> anyhow::Result<Ready> {
-    let size = Size { records: items, seed: SEED };
-    let mut encoder = Schemas::compiled().encoder(topic);
-    let mut buffer = Vec::with_capacity(2_048);
-    Ok(Box::new(move || {
-        let mut count = 0;
-        rows::generate(size, |_, row| {
-            buffer.clear();
-            match row {
-                Row::Day(day) if topic == Topic::CampaignDays => encoder.encode(day, &mut buffer)?,
-                Row::Score(score) if topic == Topic::Scores => encoder.encode(score, &mut buffer)?,
-                _ => return Ok(()),
-            }
-            count += 1;
-            Ok(())
-        })?;
-        Ok(count)
-    }))
+    encoding::<Event<'static>>(Topic::Events, &newest_events(items)?)
 }
 
 pub(super) fn decode_day(items: u64) -> anyhow::Result<Ready> {
-    let mut encoder = Schemas::compiled().encoder(Topic::CampaignDays);
-    let mut days = Vec::new();
-    rows::generate(Size { records: items, seed: SEED }, |_, row| {
-        if let Row::Day(day) = row {
-            days.push(framed(&mut encoder, day)?);
-        }
-        Ok(())
-    })?;
+    Ok(decoding::<CampaignDay<'static>>(rows(Topic::CampaignDays, items)?))
+}
+
+pub(super) fn encode_day(items: u64) -> anyhow::Result<Ready> {
+    encoding::<CampaignDay<'static>>(Topic::CampaignDays, &rows(Topic::CampaignDays, items)?)
+}
+
+pub(super) fn encode_score(items: u64) -> anyhow::Result<Ready> {
+    encoding::<CampaignScore<'static>>(Topic::Scores, &rows(Topic::Scores, items)?)
+}
+
+fn decoding<T: Deserialize<'static> + 'static>(all: Vec<Lasting>) -> Ready {
     let mut decoder = Schemas::compiled().decoder();
-    Ok(Box::new(move || {
-        for day in &days {
-            black_box(decoder.decode::<CampaignDay<'_>>(Some(day))?);
+    Box::new(move || {
+        for bytes in &all {
+            black_box(decoder.decode::<T>(Some(bytes))?);
         }
-        Ok(days.len() as u64)
+        Ok(all.len() as u64)
+    })
+}
+
+fn encoding<T: Serialize + Deserialize<'static> + 'static>(
+    topic: Topic,
+    all: &[Lasting],
+) -> anyhow::Result<Ready> {
+    let schemas = Schemas::compiled();
+    let (mut decoder, mut encoder) = (schemas.decoder(), schemas.encoder(topic));
+    let values: Vec<T> = all.iter().map(|bytes| decoder.decode(Some(bytes))).collect::<Result<_, _>>()?;
+    let mut buffer = Vec::with_capacity(4_096);
+    Ok(Box::new(move || {
+        for value in &values {
+            buffer.clear();
+            encoder.encode(value, &mut buffer)?;
+            black_box(&buffer);
+        }
+        Ok(values.len() as u64)
     }))
 }
 
-fn framed<T: Serialize>(encoder: &mut Encoder, value: &T) -> anyhow::Result<Vec<u8>> {
+/// So many values of one of the topics that the sinks read.
+fn rows(topic: Topic, items: u64) -> anyhow::Result<Vec<Lasting>> {
+    let mut encoder = Schemas::compiled().encoder(topic);
+    let mut all = Vec::new();
+    rows::generate(Size { records: 4 * items, seed: SEED }, |_, row| {
+        match row {
+            Row::Day(day) if topic == Topic::CampaignDays => all.push(framed(&mut encoder, day)?),
+            Row::Score(score) if topic == Topic::Scores => all.push(framed(&mut encoder, score)?),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    all.truncate(usize::try_from(items)?);
+    Ok(all)
+}
+
+fn framed<T: Serialize>(encoder: &mut Encoder, value: &T) -> anyhow::Result<Lasting> {
     let mut bytes = Vec::new();
     encoder.encode(value, &mut bytes)?;
-    Ok(bytes)
+    Ok(bytes.leak())
 }
