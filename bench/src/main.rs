@@ -36,13 +36,13 @@ struct Cli {
     options: Options,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum Command {
     /// Raw messages to facts: insights rows and CRM events.
     Normalize,
     /// Facts to scores, coalesced, exactly once, commits every 100 ms.
     Score,
-    /// Reading the topic of `score` and doing nothing with it, for orientation.
+    /// What cannot be undercut: reading alone, passing on in a transaction, rows into both stores without a sink.
     Floor,
     /// The command `backtest` over the topic of `score`: two policies at full speed.
     Backtest,
@@ -50,6 +50,18 @@ enum Command {
     Sinks,
     /// How long a fact takes through `score` at a steady rate: percentiles, open loop.
     Latency(LatencyArgs),
+    /// Signed webhooks through the door to Kafka, and through the same server without Kafka.
+    Door,
+    /// The door without Kafka, for `door`.
+    #[command(hide = true)]
+    Http {
+        /// Address.
+        listen: std::net::SocketAddr,
+        /// Signing secret.
+        secret: String,
+    },
+    /// State back from its topics: seconds for a million campaign-days.
+    Restore,
     /// Records to bytes and back, without engines.
     Codec,
     /// Events to scores, raw messages and files to events, without engines.
@@ -101,7 +113,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         .context("starting the runtime")?;
     let outcome = runtime.block_on(async {
         tokio::select! {
-            outcome = commands::run(cli.command, &cli.options) => outcome,
+            outcome = commands::run(cli.command.clone(), &cli.options) => outcome,
             // Dropping the work stops the role and the engines.
             _ = tokio::signal::ctrl_c() => bail!("stopped"),
         }

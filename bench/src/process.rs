@@ -177,6 +177,11 @@ pub fn own_cpu_seconds() -> anyhow::Result<f64> {
     cpu_seconds("self")
 }
 
+/// CPU time of an engine, seconds.
+pub fn cpu_of(pid: u32) -> anyhow::Result<f64> {
+    cpu_seconds(&pid.to_string())
+}
+
 fn cpu_seconds(pid: &str) -> anyhow::Result<f64> {
     seconds(&std::fs::read_to_string(format!("/proc/{pid}/stat")).context("reading CPU time")?)
 }

@@ -1,7 +1,11 @@
 //! One file per measurement.
 
 mod backtest;
+mod door;
 mod floor;
+mod posting;
+mod restore;
+mod stores;
 mod latency;
 mod memory;
 mod normalize;
@@ -31,6 +35,9 @@ pub async fn run(command: Command, options: &Options) -> anyhow::Result<()> {
         Command::Backtest => backtest::run(options).await?,
         Command::Sinks => sinks::run(options).await?,
         Command::Latency(args) => latency::run(options, args).await?,
+        Command::Door => door::run(options).await?,
+        Command::Http { listen, secret } => return door::serve(listen, &secret).await,
+        Command::Restore => restore::run(options).await?,
         Command::Codec => pure::codec(options)?,
         Command::Rules => pure::rules(options)?,
         Command::Instructions { record } => pure::instructions(options, record)?,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use kafka::{KafkaSettings, Record, TransactionalUpload};
+use kafka::{KafkaSettings, Placement, Record, TransactionalUpload};
 use schemas::{Encoder, Schemas, Topic};
 use serde::Serialize;
 
@@ -40,7 +40,19 @@ impl Loader {
     /// Adds a record.
     pub fn put<T: Serialize>(&mut self, topic: Topic, key: &str, value: &T) -> anyhow::Result<()> {
         self.encode(topic, value)?;
-        self.send(topic, key)
+        self.send(topic, Placement::ByKey, key)
+    }
+
+    /// Adds a record to a partition.
+    pub fn put_in<T: Serialize>(
+        &mut self,
+        topic: Topic,
+        partition: i32,
+        key: &str,
+        value: &T,
+    ) -> anyhow::Result<()> {
+        self.encode(topic, value)?;
+        self.send(topic, Placement::Explicit(partition), key)
     }
 
     /// Adds a record that nobody can read.
@@ -57,7 +69,7 @@ impl Loader {
             Damage::CutShort => self.buffer.truncate(self.buffer.len() / 2),
             Damage::Trailing => self.buffer.push(0),
         }
-        self.send(topic, key)
+        self.send(topic, Placement::ByKey, key)
     }
 
     /// Puts the framed value into the buffer.
@@ -76,10 +88,11 @@ impl Loader {
         })
     }
 
-    fn send(&mut self, topic: Topic, key: &str) -> anyhow::Result<()> {
+    fn send(&mut self, topic: Topic, placement: Placement, key: &str) -> anyhow::Result<()> {
         let at = self.position(topic);
         let (_, name, _) = &self.topics[at];
-        self.upload.send(&Record::new(name, Some(key.as_bytes()), Some(&self.buffer)))?;
+        self.upload
+            .send(&Record { placement, ..Record::new(name, Some(key.as_bytes()), Some(&self.buffer)) })?;
         if self.upload.records().is_multiple_of(1_024) {
             self.bar.set_position(self.upload.records());
         }

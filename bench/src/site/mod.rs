@@ -124,6 +124,17 @@ impl Site {
         Ok(KafkaSettings::new(&self.brokers()?, "adpulse-bench"))
     }
 
+    /// Where ClickHouse listens, and the number of its process.
+    pub fn clickhouse(&self) -> anyhow::Result<(String, u32)> {
+        let engine = self.stack.clickhouse().context("a run needs ClickHouse")?;
+        Ok((engine.url(), engine.process().pid().context("the number of ClickHouse's process")?))
+    }
+
+    /// How to connect to Postgres.
+    pub fn postgres(&self) -> anyhow::Result<String> {
+        Ok(self.stack.postgres().context("a run needs Postgres")?.url())
+    }
+
     /// The full name of a topic.
     pub fn topic(&self, topic: Topic) -> String {
         format!("{PREFIX}{}", topic.name())
