@@ -13,6 +13,7 @@ mod commands;
 mod corpus;
 mod options;
 mod peers;
+mod plot;
 mod process;
 mod report;
 mod site;
@@ -62,6 +63,18 @@ enum Command {
     },
     /// State back from its topics: seconds for a million campaign-days.
     Restore,
+    /// CPU for each event and memory against campaigns, partitions, late events, history, members; restore against state.
+    Growth {
+        /// Put tables and plots into the README.
+        #[arg(long)]
+        write: bool,
+    },
+    /// What machines carry and what accounts need, computed from the figures in `figures.toml` into `docs/SIZING.md`.
+    Sizing {
+        /// Measure the figures first.
+        #[arg(long)]
+        measure: bool,
+    },
     /// Records to bytes and back, without engines.
     Codec,
     /// Events to scores, raw messages and files to events, without engines.

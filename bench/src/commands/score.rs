@@ -9,11 +9,12 @@ use devstack::Engine;
 use schemas::Topic;
 use serde_json::{Map, json};
 
-use super::{SCORE, count_transactions, float, floor, load_events};
+use super::{SCORE, count_outcomes, count_transactions, float, floor, load_events};
 use crate::corpus::Size;
 use crate::corpus::steady::Made;
 use crate::options::{Options, Peer};
 use crate::peers::Place;
+use crate::peers::quix::Quix;
 use crate::peers::streams::{MODES, Mode, Streams};
 use crate::process::Process;
 use crate::report::{Figures, Report};
@@ -28,13 +29,48 @@ const WARM_UP_PART: i64 = 5;
 enum Contestant {
     Adpulse,
     Streams(Mode),
+    Quix,
+}
+
+/// The programs of the peers, built.
+#[derive(Debug)]
+enum Program {
+    Streams(Streams),
+    Quix(Quix),
+}
+
+impl Program {
+    fn build(peer: Peer) -> anyhow::Result<Self> {
+        Ok(match peer {
+            Peer::KafkaStreams => Self::Streams(Streams::build()?),
+            Peer::Quix => Self::Quix(Quix::build()?),
+        })
+    }
+
+    async fn start(
+        &self,
+        site: &Site,
+        who: Contestant,
+        commit_ms: u64,
+        place: &Place,
+    ) -> anyhow::Result<Process> {
+        match (self, who) {
+            (Self::Streams(streams), Contestant::Streams(mode)) => {
+                streams.start(site, mode, commit_ms, place).await
+            }
+            (Self::Quix(quix), Contestant::Quix) => quix.start(site, commit_ms, place).await,
+            _ => anyhow::bail!("{} was not built", who.name()),
+        }
+    }
 }
 
 impl Contestant {
     fn all(peer: Option<Peer>) -> Vec<Self> {
         let mut all = vec![Self::Adpulse];
-        if peer == Some(Peer::KafkaStreams) {
-            all.extend(MODES.map(Self::Streams));
+        match peer {
+            Some(Peer::KafkaStreams) => all.extend(MODES.map(Self::Streams)),
+            Some(Peer::Quix) => all.push(Self::Quix),
+            None => {}
         }
         all
     }
@@ -43,6 +79,7 @@ impl Contestant {
         match self {
             Self::Adpulse => "adpulse".to_owned(),
             Self::Streams(mode) => format!("kafka-streams {}", mode.name),
+            Self::Quix => "quix".to_owned(),
         }
     }
 
@@ -54,9 +91,14 @@ impl Contestant {
 
 /// Measures.
 pub async fn run(options: &Options) -> anyhow::Result<Report> {
-    let usual = if options.peer.is_some() { 5_000_000 } else { 1_000_000 };
+    let usual = match options.peer {
+        None => 1_000_000,
+        Some(Peer::KafkaStreams) => 5_000_000,
+        // It takes some minutes for as many.
+        Some(Peer::Quix) => 500_000,
+    };
     let size = Size { records: options.size(usual, 6_000), seed: options.seed };
-    let streams = (options.peer == Some(Peer::KafkaStreams)).then(Streams::build).transpose()?;
+    let program = options.peer.map(Program::build).transpose()?;
     let mut report = Report::new("score", size.records);
     let contestants = Contestant::all(options.peer);
     let mut hash = String::new();
@@ -69,9 +111,9 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
             contestants.iter().copied().filter(|contestant| round == 0 || !contestant.is_slow()).collect();
         for at in 0..taking_part.len() {
             let contestant = taking_part[(at + round) % taking_part.len()];
-            let (figures, table) = match (contestant, &streams) {
-                (Contestant::Streams(mode), Some(streams)) => {
-                    peer(&site, (streams, mode), (size, made), options.commit_ms()).await?
+            let (figures, table) = match &program {
+                Some(program) if contestant != Contestant::Adpulse => {
+                    peer(&site, (program, contestant), (size, made), options.commit_ms()).await?
                 }
                 _ => adpulse(&site, size, made).await?,
             };
@@ -91,31 +133,37 @@ async fn adpulse(site: &Site, size: Size, made: Made) -> anyhow::Result<(Figures
     let samples = site.drained(&mut role, SCORE.group, SCORE.inputs).await?;
     let mut figures = figures(&role, &samples, size.records)?;
     count_transactions(site, size.records, &mut figures).await?;
+    count_outcomes(site, size.records, &mut figures).await?;
     role.stop().await?;
     let table = finished(site, PREFIX, made, &mut figures).await?;
-    let days = site.read(Topic::CampaignDays, |_, _| ()).await?;
+    let (days, day_bytes) = site.record_bytes(Topic::CampaignDays).await?;
+    let (_, score_bytes) = site.record_bytes(Topic::Scores).await?;
     figures.insert("days_written".to_owned(), float(days));
+    figures.insert("day_bytes".to_owned(), day_bytes);
+    figures.insert("score_bytes".to_owned(), score_bytes);
     Ok((figures, table))
 }
 
 async fn peer(
     site: &Site,
-    (streams, mode): (&Streams, Mode),
+    (program, who): (&Program, Contestant),
     (size, made): (Size, Made),
     commit_ms: u64,
 ) -> anyhow::Result<(Figures, Table)> {
-    let prefix = format!("peer-{}.", mode.name);
+    let prefix = format!("peer-{}.", who.name().replace(' ', "-"));
     let place = Place::under(&prefix, site.topic(Topic::Events));
     site.add_topics(&prefix)?;
-    let mut process = streams.start(site, mode, commit_ms, &place).await?;
+    let mut process = program.start(site, who, commit_ms, &place).await?;
     let events = [place.events.clone()];
     let samples = site.drained_group(&mut process, &place.application_id, &events).await?;
     let mut figures = figures(&process, &samples, size.records)?;
     process.stop().await?;
     let table = finished(site, &prefix, made, &mut figures).await?;
-    let changelog = format!("{}-campaigns-changelog", place.application_id);
-    let days = site.read_from(&changelog, |_, _| ()).await?;
-    figures.insert("changelog_written".to_owned(), float(days));
+    if let Contestant::Streams(_) = who {
+        let changelog = format!("{}-campaigns-changelog", place.application_id);
+        let written = site.read_from(&changelog, |_, _| ()).await?;
+        figures.insert("changelog_written".to_owned(), float(written));
+    }
     Ok((figures, table))
 }
 

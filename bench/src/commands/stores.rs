@@ -113,6 +113,29 @@ async fn postgres(site: &Site, rows: u64, run: usize) -> anyhow::Result<Figures>
     Ok(figures)
 }
 
+/// What the rows of a sink take on disk.
+pub async fn clickhouse_bytes(site: &Site) -> anyhow::Result<f64> {
+    let (url, _) = site.clickhouse()?;
+    let asked = tokio::task::spawn_blocking(move || {
+        let query = "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'adpulse'";
+        anyhow::Ok(ureq::post(&url).send(query)?.body_mut().read_to_string()?)
+    });
+    asked.await??.trim().parse().context("the size of the parts")
+}
+
+/// The same of Postgres, indexes included.
+pub async fn postgres_bytes(site: &Site) -> anyhow::Result<f64> {
+    let (client, connection) = tokio_postgres::connect(&site.postgres()?, tokio_postgres::NoTls)
+        .await
+        .context("connecting to Postgres")?;
+    let connection = tokio::spawn(connection);
+    let query = "SELECT sum(pg_total_relation_size(relid))::float8 FROM pg_stat_user_tables";
+    let bytes: f64 = client.query_one(query, &[]).await?.try_get(0)?;
+    drop(client);
+    connection.await??;
+    Ok(bytes)
+}
+
 fn figures(rows: u64, wall: f64, own: f64, server: Option<f64>) -> Figures {
     let count = float(rows);
     let mut figures: Figures =

@@ -13,7 +13,6 @@ use schemas::{Day, Micros, TimestampMs};
 
 use super::{Campaign, DAY_MS, Dice, FIRST_DAY, POLL_ROWS, Poll, Size, day_share, signed};
 
-const HISTORY_DAYS: u64 = 30;
 const POLLED_DAYS: u64 = 10;
 const CAMPAIGNS_MAX: u64 = 20_000;
 /// Events for each campaign: an eighth of them are its history.
@@ -40,6 +39,31 @@ pub const STEADY: Rates =
     Rates { late: 20, restated: 10, poison: 1, flagged: 0, leads: 50, profiles: 5, fatigue: 1 };
 /// What a bad day looks like.
 pub const HOSTILE: Rates = Rates { late: 500, poison: 50, flagged: 200, ..STEADY };
+
+/// How large the installation is, and what goes on in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Campaigns.
+    pub campaigns: u64,
+    /// Full days of each before the polls.
+    pub history_days: u64,
+    /// What goes on.
+    pub rates: Rates,
+}
+
+impl Shape {
+    /// That of a corpus of this size.
+    pub fn usual(size: Size, rates: Rates) -> Self {
+        Self { campaigns: campaigns(size), history_days: 30, rates }
+    }
+}
+
+impl Rates {
+    /// The same with another share of late events, of a thousand.
+    pub const fn with_late(self, late: u64) -> Self {
+        Self { late, ..self }
+    }
+}
 
 /// A record to be written under a campaign's key.
 pub enum Item<'a> {
@@ -72,6 +96,7 @@ pub struct Made {
 struct Maker<F> {
     size: Size,
     rates: Rates,
+    history_days: u64,
     dice: Dice,
     visit: F,
     number: u64,
@@ -96,13 +121,14 @@ pub fn campaigns(size: Size) -> u64 {
 /// Hands every record and its key to `visit`.
 pub fn generate(
     size: Size,
-    rates: Rates,
+    shape: Shape,
     visit: impl FnMut(&str, Item<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Made> {
-    let campaigns = campaigns(size);
+    let Shape { campaigns, history_days, rates } = shape;
     let mut maker = Maker {
         size,
         rates,
+        history_days,
         dice: Dice::new(size.seed),
         visit,
         number: 0,
@@ -118,8 +144,8 @@ pub fn generate(
 
 impl<F: FnMut(&str, Item<'_>) -> anyhow::Result<()>> Maker<F> {
     fn history(&mut self) -> anyhow::Result<()> {
-        for age in 0..HISTORY_DAYS {
-            let day = Day(FIRST_DAY.0 + i32::try_from(age)?);
+        for age in (1..=self.history_days).rev() {
+            let day = Day(first_poll().day_utc().0 - i32::try_from(age)?);
             let observed_at = Day(day.0 + 1).midnight_utc();
             let batch_id = format!("day-{day}");
             for campaign in (0..self.made.campaigns).map(Campaign) {
@@ -306,7 +332,7 @@ mod tests {
     fn the_last_record_of_every_campaign_is_observed_at_one_moment_later_than_all_others() {
         let size = Size { records: 6_000, seed: 2 };
         let (mut moments, mut records) = (Vec::new(), 0);
-        let made = generate(size, HOSTILE, |_, item| {
+        let made = generate(size, Shape::usual(size, HOSTILE), |_, item| {
             records += 1;
             let (Item::Fact(event) | Item::Poison(event, _)) = item;
             moments.push(event.observed_at);

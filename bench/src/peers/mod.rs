@@ -1,15 +1,18 @@
 //! Other programs that do the work of `score`, built from `bench/peers` into a folder under `target` and started like a role.
 
+pub mod quix;
 pub mod streams;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, bail};
+use schemas::record::{CampaignScore, Event};
 use schemas::{Schemas, Topic, examples};
 use serde::{Deserialize, Serialize};
 
 use crate::process::Process;
+use crate::site::Site;
 
 const READY_LIMIT: Duration = Duration::from_secs(90);
 
@@ -37,6 +40,24 @@ impl Place {
             dead_letters: name(Topic::DeadLetters),
         }
     }
+}
+
+/// What every peer is told, as name=value.
+fn arguments(site: &Site, commit_ms: u64, place: &Place) -> anyhow::Result<Vec<String>> {
+    let Place { application_id, events, scores, dead_letters } = place;
+    let state = site.folder().join(application_id);
+    let all = [
+        ("brokers", site.brokers()?),
+        ("application-id", application_id.clone()),
+        ("commit-ms", commit_ms.to_string()),
+        ("events", events.clone()),
+        ("scores", scores.clone()),
+        ("dead-letters", dead_letters.clone()),
+        ("event-schema-id", schema_id::<Event<'_>>(Topic::Events)?.to_string()),
+        ("score-schema-id", schema_id::<CampaignScore<'_>>(Topic::Scores)?.to_string()),
+        ("state-folder", state.display().to_string()),
+    ];
+    Ok(all.map(|(name, value)| format!("{name}={value}")).to_vec())
 }
 
 /// Waits until a peer says that it has its partitions.

@@ -3,11 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context as _;
-use schemas::Topic;
-use schemas::record::{CampaignScore, Event};
-
-use super::{Place, built, is_newer, ready, schema_id, sources};
+use super::{Place, arguments, built, is_newer, ready, sources};
 use crate::process::Process;
 use crate::site::{Site, spinner, succeed};
 
@@ -64,24 +60,8 @@ impl Streams {
         let mut command = site.launched(Path::new("java"), true);
         let class_path = format!("{0}/peer.jar:{0}/lib/*", self.folder.display());
         command.args(JVM).args(["-cp", &class_path, "adpulse.peer.Application"]);
-        let Place { application_id, events, scores, dead_letters } = place;
-        let state = site.folder().join(application_id);
-        let state = state.to_str().context("the run's folder has no name in UTF-8")?;
-        for (name, value) in [
-            ("brokers", site.brokers()?.as_str()),
-            ("application-id", application_id),
-            ("mode", mode.name),
-            ("commit-ms", &commit_ms.to_string()),
-            ("events", events),
-            ("scores", scores),
-            ("dead-letters", dead_letters),
-            ("event-schema-id", &schema_id::<Event<'_>>(Topic::Events)?.to_string()),
-            ("score-schema-id", &schema_id::<CampaignScore<'_>>(Topic::Scores)?.to_string()),
-            ("state-folder", state),
-        ] {
-            command.arg(format!("{name}={value}"));
-        }
-        let log = site.folder().join(format!("{application_id}.log"));
+        command.arg(format!("mode={}", mode.name)).args(arguments(site, commit_ms, place)?);
+        let log = site.folder().join(format!("{}.log", place.application_id));
         let mut process = Process::start(&format!("{NAME} {}", mode.name), command, &log)?;
         ready(&mut process, "RUNNING").await?;
         Ok(process)

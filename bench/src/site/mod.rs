@@ -196,6 +196,20 @@ impl Site {
         self.read_from(&self.topic(topic), visit).await
     }
 
+    /// How many records a topic has, and the mean bytes of a key and value.
+    pub async fn record_bytes(&self, topic: Topic) -> anyhow::Result<(u64, f64)> {
+        let bytes = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let sum = std::sync::Arc::clone(&bytes);
+        let visit = move |key: Option<&[u8]>, value: Option<&[u8]>| {
+            let size = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
+            sum.fetch_add(size as u64, std::sync::atomic::Ordering::Relaxed);
+        };
+        let records = self.read(topic, visit).await?;
+        #[expect(clippy::cast_precision_loss, reason = "sizes of topics are far below 2^53")]
+        let mean = bytes.load(std::sync::atomic::Ordering::Relaxed) as f64 / records.max(1) as f64;
+        Ok((records, mean))
+    }
+
     /// The same for a topic by its full name.
     pub async fn read_from(
         &self,

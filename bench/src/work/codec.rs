@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Ready;
 use crate::corpus::Size;
 use crate::corpus::rows::{self, Row};
-use crate::corpus::steady::{self, Item};
+use crate::corpus::steady::{self, Item, Shape};
 
 const SEED: u64 = 1;
 
@@ -22,7 +22,7 @@ pub(super) fn events(items: u64) -> anyhow::Result<Vec<(String, Lasting)>> {
     let size = Size { records: items + history, seed: SEED };
     let mut encoder = Schemas::compiled().encoder(Topic::Events);
     let mut all = Vec::new();
-    steady::generate(size, steady::STEADY, |key, item| {
+    steady::generate(size, Shape::usual(size, steady::STEADY), |key, item| {
         if let Item::Fact(event) = item {
             all.push((key.to_owned(), framed(&mut encoder, event)?));
         }

@@ -119,7 +119,7 @@ pub(super) fn score_alone(items: u64) -> anyhow::Result<Ready> {
 pub(super) fn normalize(items: u64) -> anyhow::Result<Ready> {
     let mut encoder = Schemas::compiled().encoder(Topic::RawFacebook);
     let mut all: Vec<&'static [u8]> = Vec::new();
-    raw::generate(Size { records: items, seed: SEED }, |_, _, event| {
+    raw::generate(Size { records: items, seed: SEED }, raw::CLEAN, |_, _, event, _| {
         let mut bytes = Vec::new();
         encoder.encode(event, &mut bytes)?;
         all.push(bytes.leak());
