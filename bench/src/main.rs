@@ -11,14 +11,21 @@
 
 mod commands;
 mod corpus;
+mod options;
+mod peers;
+mod plot;
 mod process;
 mod report;
 mod site;
+mod table;
+mod work;
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
+
+pub use options::{Options, Peer};
 
 /// Benchmarks of adpulse.
 #[derive(Debug, Parser)]
@@ -30,13 +37,13 @@ struct Cli {
     options: Options,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum Command {
     /// Raw messages to facts: insights rows and CRM events.
     Normalize,
     /// Facts to scores, coalesced, exactly once, commits every 100 ms.
     Score,
-    /// Reading the topic of `score` and doing nothing with it, for orientation.
+    /// What cannot be undercut: reading alone, passing on in a transaction, rows into both stores without a sink.
     Floor,
     /// The command `backtest` over the topic of `score`: two policies at full speed.
     Backtest,
@@ -44,6 +51,47 @@ enum Command {
     Sinks,
     /// How long a fact takes through `score` at a steady rate: percentiles, open loop.
     Latency(LatencyArgs),
+    /// Signed webhooks through the door to Kafka, and through the same server without Kafka.
+    Door,
+    /// The door without Kafka, for `door`.
+    #[command(hide = true)]
+    Http {
+        /// Address.
+        listen: std::net::SocketAddr,
+        /// Signing secret.
+        secret: String,
+    },
+    /// State back from its topics: seconds for a million campaign-days.
+    Restore,
+    /// CPU for each event and memory against campaigns, partitions, late events, history, members; restore against state.
+    Growth {
+        /// Put tables and plots into the README.
+        #[arg(long)]
+        write: bool,
+    },
+    /// What machines carry and what accounts need, computed from the figures in `figures.toml` into `docs/SIZING.md`.
+    Sizing {
+        /// Measure the figures first.
+        #[arg(long)]
+        measure: bool,
+    },
+    /// Records to bytes and back, without engines.
+    Codec,
+    /// Events to scores, raw messages and files to events, without engines.
+    Rules,
+    /// Counts the instructions of hot code with callgrind and compares them with `instructions.toml`.
+    Instructions {
+        /// Record the counts instead.
+        #[arg(long)]
+        record: bool,
+    },
+    /// Does a kind of work once, to be profiled.
+    #[command(hide = true)]
+    Work {
+        /// Which.
+        #[arg(value_enum)]
+        work: work::Work,
+    },
     /// Resident memory of `adpulse all`, idle and after sample traffic.
     Memory,
 }
@@ -57,44 +105,6 @@ pub struct LatencyArgs {
     /// For so many seconds, after a warm-up of five.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub seconds: u64,
-}
-
-/// What all commands understand.
-#[derive(Clone, Debug, Args)]
-pub struct Options {
-    /// Records of the corpus; campaigns for `memory`.
-    #[arg(long, global = true)]
-    pub events: Option<u64>,
-    /// Runs, each on fresh engines.
-    #[arg(long, global = true)]
-    pub runs: Option<usize>,
-    /// Seed of the corpus.
-    #[arg(long, global = true, default_value_t = 1)]
-    pub seed: u64,
-    /// Print one JSON object last on the standard output.
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// Run small, to see that it works.
-    #[arg(long, global = true)]
-    pub smoke: bool,
-    /// Settings file for the measured role, to try out settings.
-    #[arg(long, global = true, value_name = "FILE")]
-    pub settings: Option<std::path::PathBuf>,
-    /// Run the measured role under this command, such as a profiler; the figures then mean nothing.
-    #[arg(long, global = true, value_name = "COMMAND")]
-    pub under: Option<String>,
-}
-
-impl Options {
-    /// How many records to make: as asked for, else the command's own number.
-    pub fn size(&self, usual: u64, smoke: u64) -> u64 {
-        self.events.unwrap_or(if self.smoke { smoke } else { usual }).max(1)
-    }
-
-    /// How many runs.
-    pub fn run_count(&self) -> usize {
-        self.runs.unwrap_or(if self.smoke { 1 } else { 5 }).max(1)
-    }
 }
 
 fn main() -> ExitCode {
@@ -116,7 +126,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         .context("starting the runtime")?;
     let outcome = runtime.block_on(async {
         tokio::select! {
-            outcome = commands::run(cli.command, &cli.options) => outcome,
+            outcome = commands::run(cli.command.clone(), &cli.options) => outcome,
             // Dropping the work stops the role and the engines.
             _ = tokio::signal::ctrl_c() => bail!("stopped"),
         }

@@ -1,6 +1,7 @@
 //! A measured process: its CPU time, its memory, its end.
 //!
-//! Figures are the kernel's own for the whole process, all threads, ended ones too. CPU time comes in hundredths of a second.
+//! Figures are the kernel's own for the whole process, all threads, ended ones too. CPU time comes in hundredths of a second. What
+//! the threads of a Java compiler took is told apart by their names.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,15 @@ pub struct Memory {
     pub now: f64,
     /// The most so far.
     pub peak: f64,
+}
+
+/// CPU time, seconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cpu {
+    /// Of all threads.
+    pub total: f64,
+    /// Of those that compile Java; 0 in any other process.
+    pub jit: f64,
 }
 
 /// What a command took that ended by itself.
@@ -75,6 +85,27 @@ impl Process {
     /// CPU time used so far, seconds.
     pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
         cpu_seconds(&self.child.id().to_string())
+    }
+
+    /// The same, with the compiler told apart.
+    pub fn cpu(&self) -> anyhow::Result<Cpu> {
+        let pid = self.child.id();
+        let tasks =
+            std::fs::read_dir(format!("/proc/{pid}/task")).context("reading the threads of a process")?;
+        let mut jit = 0.0;
+        for task in tasks.flatten() {
+            // A thread may end meanwhile; it then was no compiler, because those are told to stay.
+            let Ok(stat) = std::fs::read_to_string(task.path().join("stat")) else { continue };
+            if stat.contains("(C1 Compiler") || stat.contains("(C2 Compiler") {
+                jit += seconds(&stat)?;
+            }
+        }
+        Ok(Cpu { total: self.cpu_seconds()?, jit })
+    }
+
+    /// Whether it has said something.
+    pub fn has_said(&self, words: &str) -> bool {
+        std::fs::read_to_string(&self.log).is_ok_and(|text| text.contains(words))
     }
 
     /// Resident memory.
@@ -146,8 +177,17 @@ pub fn own_cpu_seconds() -> anyhow::Result<f64> {
     cpu_seconds("self")
 }
 
+/// CPU time of an engine, seconds.
+pub fn cpu_of(pid: u32) -> anyhow::Result<f64> {
+    cpu_seconds(&pid.to_string())
+}
+
 fn cpu_seconds(pid: &str) -> anyhow::Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("reading CPU time")?;
+    seconds(&std::fs::read_to_string(format!("/proc/{pid}/stat")).context("reading CPU time")?)
+}
+
+/// CPU time in a line that the kernel tells of a process or thread.
+fn seconds(stat: &str) -> anyhow::Result<f64> {
     // The name in brackets may hold anything; the fields after it are numbers.
     let fields = stat.rsplit_once(')').map(|(_, fields)| fields).unwrap_or_default();
     let mut fields = fields.split_whitespace().skip(11);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use anyhow::Context as _;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Figures by name; names end in their unit.
 pub type Figures = BTreeMap<String, f64>;
@@ -27,9 +27,22 @@ pub struct Report {
     pub records: u64,
     /// One for each measured thing.
     pub series: Vec<Series>,
+    /// What else the object says, by name.
+    pub verdict: Map<String, Value>,
 }
 
 impl Report {
+    /// Nothing found yet.
+    pub fn new(command: &'static str, records: u64) -> Self {
+        Self { command, records, series: Vec::new(), verdict: Map::new() }
+    }
+
+    /// The median of a figure of a series, if there is one.
+    pub fn median(&self, series: &str, figure: &str) -> Option<f64> {
+        let series = self.series.iter().find(|known| known.name == series)?;
+        series.summary().into_iter().find(|(name, _)| name == figure).map(|(_, [_, median, _])| median)
+    }
+
     /// Adds the figures of a run to the series of that name.
     pub fn add(&mut self, name: &str, figures: Figures) {
         let known = self.series.iter().position(|series| series.name == name);
@@ -60,6 +73,9 @@ impl Report {
                 ));
             }
         }
+        for (name, value) in &self.verdict {
+            text.push_str(&format!("{name}: {value}\n"));
+        }
         if as_json {
             text.push_str(&self.json().to_string());
             text.push('\n');
@@ -68,11 +84,11 @@ impl Report {
     }
 
     fn json(&self) -> Value {
-        let series: serde_json::Map<String, Value> = self
+        let series: Map<String, Value> = self
             .series
             .iter()
             .map(|series| {
-                let summary: serde_json::Map<String, Value> = series
+                let summary: Map<String, Value> = series
                     .summary()
                     .into_iter()
                     .map(|(name, [smallest, median, largest])| {
@@ -82,7 +98,16 @@ impl Report {
                 (series.name.clone(), json!({"summary": summary, "runs": series.runs}))
             })
             .collect();
-        json!({"command": self.command, "records": self.records, "machine": machine(), "series": series})
+        let mut object = self.verdict.clone();
+        for (name, value) in [
+            ("command", json!(self.command)),
+            ("records", json!(self.records)),
+            ("machine", machine()),
+            ("series", Value::Object(series)),
+        ] {
+            object.insert(name.to_owned(), value);
+        }
+        Value::Object(object)
     }
 }
 

@@ -5,7 +5,7 @@
 use devstack::Engine;
 use schemas::Topic;
 
-use super::{float, stages::load_events};
+use super::{float, load_events};
 use crate::Options;
 use crate::corpus::Size;
 use crate::report::{Figures, Report};
@@ -17,12 +17,12 @@ const POLICY: &str = "[score]\ncost_per_lead_target = 20.0\n";
 /// Measures.
 pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let size = Size { records: options.size(2_000_000, 4_000), seed: options.seed };
-    let mut report = Report { command: "backtest", records: size.records, series: Vec::new() };
+    let mut report = Report::new("backtest", size.records);
     let site = Site::start(&[Engine::Kafka], options).await?;
     let policy = site.write("new.toml", POLICY)?;
     let args = ["backtest", "--policy", policy.as_str(), "--json"];
     let startup = site.role(&args, true)?.ended().await?;
-    load_events(&site, size).await?;
+    load_events(&site, size, options.corpus).await?;
     // The markers that make a committed transaction readable are written after its commit was answered.
     while site.read(Topic::Events, |_, _| ()).await? < size.records {}
     let events = float(size.records);

@@ -1,15 +1,19 @@
-//! What reading alone takes: the topic of `score`, read once with nothing done, once decoded.
+//! What cannot be undercut: the topic of `score` read with nothing done, decoded, passed on in one transaction; then rows into both
+//! stores by a client without a sink's duties.
 //!
-//! In this process, through the same `poll` that stages use; the engines' time is not in it.
+//! In this process, through the same client library; the engines' time is not in it.
 
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use devstack::Engine;
+use kafka::{Record, TransactionalUpload};
 use schemas::record::Event;
 use schemas::{Schemas, Topic};
 
 use super::float;
-use super::stages::load_events;
+use super::load_events;
 use crate::Options;
 use crate::corpus::Size;
 use crate::process::own_cpu_seconds;
@@ -19,9 +23,9 @@ use crate::site::Site;
 /// Measures.
 pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let size = Size { records: options.size(1_000_000, 4_000), seed: options.seed };
-    let mut report = Report { command: "floor", records: size.records, series: Vec::new() };
+    let mut report = Report::new("floor", size.records);
     let site = Site::start(&[Engine::Kafka], options).await?;
-    load_events(&site, size).await?;
+    load_events(&site, size, options.corpus).await?;
     for _ in 0..options.run_count() {
         report.add("consume", timed(&site, |_, _| ()).await?);
         let mut decoder = Schemas::compiled().decoder();
@@ -29,24 +33,53 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
             std::hint::black_box(decoder.decode::<Event<'_>>(value).is_ok());
         };
         report.add("consume and decode", timed(&site, decode).await?);
+        report.add("consume and produce in a transaction", passed_on(&site).await?);
     }
     site.stop().await?;
+    super::stores::run(options, &mut report).await?;
     Ok(report)
 }
 
-async fn timed(
+/// What copying the topic takes, in one transaction.
+async fn passed_on(site: &Site) -> anyhow::Result<Figures> {
+    let upload = TransactionalUpload::begin(&site.kafka()?, "bench-floor", Duration::from_secs(900))?;
+    let upload = Arc::new(Mutex::new((upload, None)));
+    let (sending, topic) = (Arc::clone(&upload), site.topic(Topic::Recommendations));
+    let (started, before) = (Instant::now(), own_cpu_seconds()?);
+    let visit = move |key: Option<&[u8]>, value: Option<&[u8]>| {
+        let (upload, failure) = &mut *sending.lock().unwrap_or_else(PoisonError::into_inner);
+        if failure.is_none() {
+            *failure = upload.send(&Record::new(&topic, key, value)).err();
+        }
+    };
+    let count = site.read(Topic::Events, visit).await?;
+    let upload = Arc::into_inner(upload).context("the topic is still being read")?;
+    let (upload, failure) = upload.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(failure) = failure {
+        return Err(failure.into());
+    }
+    tokio::task::spawn_blocking(move || upload.commit()).await??;
+    Ok(rates(count, started.elapsed().as_secs_f64(), own_cpu_seconds()? - before))
+}
+
+/// What reading the topic takes when each record is handed to `visit`.
+pub async fn timed(
     site: &Site,
     visit: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send + 'static,
 ) -> anyhow::Result<Figures> {
     let (started, before) = (Instant::now(), own_cpu_seconds()?);
-    let count = float(site.read(Topic::Events, visit).await?);
-    let (wall, cpu) = (started.elapsed().as_secs_f64(), own_cpu_seconds()? - before);
-    Ok([
+    let count = site.read(Topic::Events, visit).await?;
+    Ok(rates(count, started.elapsed().as_secs_f64(), own_cpu_seconds()? - before))
+}
+
+fn rates(count: u64, wall: f64, cpu: f64) -> Figures {
+    let count = float(count);
+    [
         // A small corpus takes less than the kernel's unit.
         ("records_per_cpu_second", count / cpu.max(0.01)),
         ("cpu_us_per_record", cpu * 1e6 / count),
         ("records_per_second_wall", count / wall),
     ]
     .map(|(name, value)| (name.to_owned(), value))
-    .into())
+    .into()
 }

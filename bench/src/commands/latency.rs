@@ -16,15 +16,19 @@ use schemas::{Day, Micros, Schemas, TimestampMs, Topic};
 
 use super::{SCORE, float};
 use crate::corpus::{Campaign, Dice};
+use crate::peers::Place;
+use crate::peers::streams::{MODES, Streams};
 use crate::report::{Figures as Measured, Report};
 use crate::site::Site;
-use crate::{LatencyArgs, Options};
+use crate::{LatencyArgs, Options, Peer};
 
 const CAMPAIGNS: u64 = 20_000;
 /// Facts of the first seconds, while buffers fill and the compiler of the broker works, do not count.
 const WARM_UP: Duration = Duration::from_secs(5);
 /// What is still under way at the end is waited for so long.
 const DRAIN: Duration = Duration::from_secs(30);
+/// Shorter commits cost Streams throughput and gain it latency.
+const PEER_COMMIT_MS: u64 = 20;
 const TODAY: Day = Day(20_700);
 
 /// Measures.
@@ -32,30 +36,57 @@ pub async fn run(options: &Options, args: LatencyArgs) -> anyhow::Result<Report>
     let (rate, seconds) = if options.smoke { (200, 2) } else { (args.rate, args.seconds) };
     let warm_up = if options.smoke { Duration::ZERO } else { WARM_UP };
     let plan = Plan { rate, records: rate * (seconds + warm_up.as_secs()), seed: options.seed, warm_up };
-    let mut report = Report { command: "latency", records: plan.records, series: Vec::new() };
+    let mut report = Report::new("latency", plan.records);
+    let streams = (options.peer == Some(Peer::KafkaStreams)).then(Streams::build).transpose()?;
     for _ in 0..options.run_count() {
-        let site = Site::start(&[Engine::Kafka], options).await?;
-        let mut role = site.role(SCORE.args, true)?;
-        site.joined(&mut role).await?;
-        let idle = role.cpu_seconds()?;
-        let (settings, events, scores) =
-            (site.kafka()?, site.topic(Topic::Events), site.topic(Topic::Scores));
-        let measured = tokio::task::spawn_blocking(move || plan.measure(&settings, &events, &scores));
-        let mut figures = measured.await??;
-        let transactions = site.counter(kafka::metrics::COMMITTED_TOTAL).await?;
-        figures.insert("records_per_transaction".to_owned(), float(plan.records) / transactions);
-        let of_phase = format!("{}_sum", kafka::metrics::COMMIT_PHASE_SECONDS);
-        for (labels, seconds) in site.samples(&of_phase).await? {
-            let Some((_, phase)) = labels.split_once("phase=\"") else { continue };
-            let phase = phase.trim_end_matches(['"', '}']);
-            figures.insert(format!("commit_{phase}_ms"), seconds * 1e3 / transactions);
+        report.add("adpulse", adpulse(plan, options).await?);
+        if let Some(streams) = &streams {
+            report.add("kafka-streams commit-live", peer(plan, streams, options).await?);
         }
-        figures.insert("cpu_seconds".to_owned(), role.cpu_seconds()? - idle);
-        role.stop().await?;
-        report.add(&format!("{rate} facts a second"), figures);
-        site.stop().await?;
     }
+    let rate_of = |series: &str, figure: &str| report.median(series, figure);
+    let (ours, peers) = ("adpulse", "kafka-streams commit-live");
+    let share = rate_of(ours, "p99_ms").zip(rate_of(peers, "p99_ms")).map(|(ours, peer)| ours / peer);
+    report.verdict.insert("facts_per_second".to_owned(), rate.into());
+    report.verdict.insert("p99_share_of_peer".to_owned(), share.into());
     Ok(report)
+}
+
+/// The role, which commits early when nothing more is waiting.
+async fn adpulse(plan: Plan, options: &Options) -> anyhow::Result<Measured> {
+    let site = Site::start(&[Engine::Kafka], options).await?;
+    let mut role = site.role(SCORE.args, true)?;
+    site.joined(&mut role).await?;
+    let idle = role.cpu_seconds()?;
+    let scores = site.topic(Topic::Scores);
+    let mut figures = plan.carried_out(&site, scores).await?;
+    let transactions = site.counter(kafka::metrics::COMMITTED_TOTAL).await?;
+    figures.insert("records_per_transaction".to_owned(), float(plan.records) / transactions);
+    let of_phase = format!("{}_sum", kafka::metrics::COMMIT_PHASE_SECONDS);
+    for (labels, seconds) in site.samples(&of_phase).await? {
+        let Some((_, phase)) = labels.split_once("phase=\"") else { continue };
+        let phase = phase.trim_end_matches(['"', '}']);
+        figures.insert(format!("commit_{phase}_ms"), seconds * 1e3 / transactions);
+    }
+    figures.insert("cpu_seconds".to_owned(), role.cpu_seconds()? - idle);
+    role.stop().await?;
+    site.stop().await?;
+    Ok(figures)
+}
+
+/// Kafka Streams in its strongest configuration.
+async fn peer(plan: Plan, streams: &Streams, options: &Options) -> anyhow::Result<Measured> {
+    let site = Site::start(&[Engine::Kafka], options).await?;
+    let place = Place::under("peer.", site.topic(Topic::Events));
+    site.add_topics("peer.")?;
+    let commit_ms = options.commit_ms.unwrap_or(PEER_COMMIT_MS);
+    let process = streams.start(&site, MODES[0], commit_ms, &place).await?;
+    let idle = process.cpu_seconds()?;
+    let mut figures = plan.carried_out(&site, place.scores).await?;
+    figures.insert("cpu_seconds".to_owned(), process.cpu_seconds()? - idle);
+    process.stop().await?;
+    site.stop().await?;
+    Ok(figures)
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +98,11 @@ struct Plan {
 }
 
 impl Plan {
+    async fn carried_out(self, site: &Site, scores: String) -> anyhow::Result<Measured> {
+        let (settings, events) = (site.kafka()?, site.topic(Topic::Events));
+        tokio::task::spawn_blocking(move || self.measure(&settings, &events, &scores)).await?
+    }
+
     /// When a fact is due, after the start.
     fn due(self, number: u64) -> Duration {
         Duration::from_nanos(number * 1_000_000_000 / self.rate)

@@ -1,21 +1,20 @@
 //! Resident memory of `adpulse all`: idle, and after the sample traffic of some campaigns has gone through every role.
 
-use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use devstack::Engine;
-use ingest::sample::{CrmMessage, SampleMessage, SampleOptions, generate};
-use ingest::webhook::{Secret, sign};
+use ingest::sample::{SampleMessage, SampleOptions, generate};
+use ingest::webhook::Secret;
 use schemas::{TimestampMs, Topic};
 
+use super::posting::post_all;
 use crate::Options;
 use crate::report::{Figures, Report};
 use crate::site::{Site, free_address, spinner};
 
 const IDLE: Duration = Duration::from_secs(5);
 const DAYS: u32 = 40;
-const POSTERS: usize = 8;
 const CRM: &str = "sample";
 const GROUPS: [(&str, &[Topic]); 4] = [
     ("normalize", &[Topic::RawFacebook, Topic::RawCrm, Topic::RawCsv, Topic::RawClock]),
@@ -27,7 +26,7 @@ const GROUPS: [(&str, &[Topic]); 4] = [
 /// Measures.
 pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let campaigns = options.size(100, 5);
-    let mut report = Report { command: "memory", records: campaigns, series: Vec::new() };
+    let mut report = Report::new("memory", campaigns);
     for _ in 0..options.runs.unwrap_or(1).max(1) {
         report.add("adpulse all", once(u32::try_from(campaigns)?, options).await?);
     }
@@ -102,35 +101,4 @@ async fn ready(api: &str) -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     bail!("`adpulse all` was not ready within a minute")
-}
-
-fn post_all(url: &str, secret: &Secret, posts: Vec<CrmMessage>) -> anyhow::Result<()> {
-    let posts = Mutex::new(posts.into_iter());
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    std::thread::scope(|scope| {
-        let post_some = || {
-            loop {
-                let next = posts.lock().map_err(|_| anyhow!("a poster panicked"))?.next();
-                let Some(message) = next else { return Ok(()) };
-                post(&agent, url, secret, &message)?;
-            }
-        };
-        let posters: Vec<_> = (0..POSTERS).map(|_| scope.spawn(post_some)).collect();
-        posters.into_iter().try_for_each(|poster| poster.join().map_err(|_| anyhow!("a poster panicked"))?)
-    })
-}
-
-fn post(agent: &ureq::Agent, url: &str, secret: &Secret, message: &CrmMessage) -> anyhow::Result<()> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock")?.as_secs();
-    let timestamp = i64::try_from(now)?;
-    let answer = agent
-        .post(url)
-        .header("content-type", "application/json")
-        .header("webhook-id", &message.id)
-        .header("webhook-timestamp", timestamp.to_string())
-        .header("webhook-signature", sign(secret, &message.id, timestamp, &message.body))
-        .send(message.body.as_slice())
-        .with_context(|| format!("posting to {url}"))?;
-    anyhow::ensure!(answer.status().is_success(), "{url} answered {}", answer.status());
-    Ok(())
 }

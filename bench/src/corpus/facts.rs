@@ -18,7 +18,7 @@ pub fn generate(
     mut visit: impl FnMut(&str, &Event<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<u64> {
     let mut dice = Dice::new(size.seed);
-    let mut poll = Poll::new(size);
+    let mut poll = Poll::new(size.campaigns());
     let mut met = HashSet::new();
     for number in 0..size.records {
         let mut of_poll = number / POLL_ROWS;

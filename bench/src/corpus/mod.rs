@@ -1,8 +1,10 @@
 //! Seeded corpora: the same seed and size give the same bytes.
 //!
-//! Campaigns are asked about as they are in practice, few of them most of the time: the share of a campaign falls with its rank
+//! `steady` is the topic `events` of an installation that keeps up, `facts` that of one that catches up; the hostile corpus is the
+//! steady one with much more of what goes wrong. Campaigns are asked about as they are in practice, few of them most of the time: the share of a campaign falls with its rank
 //! (Zipf, exponent 1). Rows come in polls of fifty, each with its own batch, and no campaign is twice in one poll.
 
+pub mod steady;
 pub mod facts;
 pub mod raw;
 pub mod rows;
@@ -29,6 +31,17 @@ pub struct Size {
     pub records: u64,
     /// Seed of everything random.
     pub seed: u64,
+}
+
+/// Which topic `events` to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// Thirty days of history, then ten days of polls: few days are touched by many events.
+    Steady,
+    /// A month passes within the corpus: nearly every third event is about a day of its own.
+    CatchUp,
+    /// Steady, with 5 % poison, 20 % flagged and 50 % late.
+    Hostile,
 }
 
 impl Size {
@@ -98,8 +111,8 @@ struct Poll {
 }
 
 impl Poll {
-    fn new(size: Size) -> Self {
-        Self { campaigns: size.campaigns(), drawn: Vec::new() }
+    fn new(campaigns: u64) -> Self {
+        Self { campaigns, drawn: Vec::new() }
     }
 
     fn begin(&mut self) {
@@ -212,7 +225,7 @@ mod tests {
 
     #[test]
     fn no_campaign_is_twice_in_a_poll() {
-        let (mut dice, mut poll) = (Dice::new(7), Poll::new(Size { records: 1, seed: 7 }));
+        let (mut dice, mut poll) = (Dice::new(7), Poll::new(2 * POLL_ROWS));
         for _ in 0..100 {
             poll.begin();
             let mut drawn: Vec<u64> = (0..POLL_ROWS).map(|_| poll.draw(&mut dice).0).collect();

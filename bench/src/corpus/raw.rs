@@ -9,6 +9,7 @@ use std::io::Write as _;
 use schemas::record::{BatchRow, LeadReading, LeadStage, RawEvent, RawKind, Reading, Source};
 use schemas::{Day, Micros, TimestampMs, Topic};
 
+use super::steady::Damage;
 use super::{Campaign, Counts, Dice, PLATFORM, POLL_ROWS, Poll, Size, day_share};
 
 const RESTATED_PER_MILLE: u64 = 30;
@@ -19,10 +20,28 @@ const STAGES: [LeadStage; 3] = [LeadStage::Created, LeadStage::Qualified, LeadSt
 const STAGE_NAMES: [&str; 3] = ["created", "qualified", "won"];
 const HOUR_MS: i64 = 3_600_000;
 
+/// How much goes wrong among the insights rows, of a thousand.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    /// Arrive up to two days after they were observed.
+    late: u64,
+    /// Cannot be read.
+    poison: u64,
+    /// Have more clicks than impressions.
+    flagged: u64,
+}
+
+/// Nothing does.
+pub const CLEAN: Rates = Rates { late: 0, poison: 0, flagged: 0 };
+/// What a bad day looks like.
+pub const HOSTILE: Rates = Rates { late: 500, poison: 50, flagged: 200 };
+
 /// What was made.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Made {
-    /// Insights rows, each of which becomes one event.
+    /// Records that must end among the dead letters.
+    pub poison: u64,
+    /// Insights rows that can be read, each of which becomes one event.
     pub rows: u64,
     /// CRM events.
     pub leads: u64,
@@ -36,13 +55,14 @@ struct Lead {
     stage: usize,
 }
 
-/// Hands every record to `visit`: its topic, its key, its value.
+/// Hands every record to `visit`: its topic, its key, its value, and how it is to be damaged.
 pub fn generate(
     size: Size,
-    mut visit: impl FnMut(Topic, &str, &RawEvent<'_>) -> anyhow::Result<()>,
+    rates: Rates,
+    mut visit: impl FnMut(Topic, &str, &RawEvent<'_>, Option<Damage>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Made> {
     let mut dice = Dice::new(size.seed);
-    let mut poll = Poll::new(size);
+    let mut poll = Poll::new(size.campaigns());
     let mut leads: Vec<Lead> = Vec::new();
     let mut payload = Vec::new();
     let mut made = Made::default();
@@ -53,15 +73,18 @@ pub fn generate(
         if number % POLL_ROWS == 0 {
             poll.begin();
         }
-        let (times, is_lead) = if number % 5 == 4 {
-            let times = lead(&mut dice, &mut leads, (observed_at, size), &mut payload, &mut visit)?;
-            (times, true)
+        if number % 5 == 4 {
+            made.leads += lead(&mut dice, &mut leads, (observed_at, size), &mut payload, &mut visit)?;
         } else {
             let campaign = poll.draw(&mut dice);
-            let times = row(&mut dice, campaign, (of_poll, observed_at), &mut payload, &mut visit)?;
-            (times, false)
-        };
-        *(if is_lead { &mut made.leads } else { &mut made.rows }) += times;
+            let late = dice.per_mille(rates.late).then(|| dice.below(2 * size.polls_a_day()));
+            let of_poll = of_poll.saturating_sub(late.unwrap_or(0));
+            let at = (of_poll, size.poll_at(of_poll));
+            let is_flagged = dice.per_mille(rates.flagged);
+            let damage = dice.per_mille(rates.poison).then_some(Damage::CutShort);
+            let made_of = row(&mut dice, (campaign, is_flagged), (at, damage), &mut payload, &mut visit)?;
+            *(if damage.is_some() { &mut made.poison } else { &mut made.rows }) += made_of;
+        }
         number += 1;
     }
     Ok(made)
@@ -69,17 +92,21 @@ pub fn generate(
 
 fn row(
     dice: &mut Dice,
-    campaign: Campaign,
-    (of_poll, observed_at): (u64, TimestampMs),
+    (campaign, is_flagged): (Campaign, bool),
+    ((of_poll, observed_at), damage): ((u64, TimestampMs), Option<Damage>),
     payload: &mut Vec<u8>,
-    visit: &mut impl FnMut(Topic, &str, &RawEvent<'_>) -> anyhow::Result<()>,
+    visit: &mut impl FnMut(Topic, &str, &RawEvent<'_>, Option<Damage>) -> anyhow::Result<()>,
 ) -> anyhow::Result<u64> {
     let (mut day, mut share) = (observed_at.day_utc(), day_share(observed_at));
     if dice.per_mille(RESTATED_PER_MILLE) {
         day = Day(day.0 - 1 - i32::try_from(dice.below(5))?);
         share = 1_000 + dice.below(10);
     }
-    insights_row(campaign, day, campaign.figures(day, share), payload)?;
+    let mut counts = campaign.figures(day, share);
+    if is_flagged {
+        counts.clicks += counts.impressions + 1;
+    }
+    insights_row(campaign, day, counts, payload)?;
     let (key, account_id) = (campaign.key(), campaign.account_id());
     let batch_id = format!("poll-{account_id}-{observed_at}");
     let message_id = format!("{batch_id}/{of_poll}-{}", campaign.0);
@@ -98,7 +125,7 @@ fn row(
     };
     let times = if dice.per_mille(ROWS_TWICE_PER_MILLE) { 2 } else { 1 };
     for _ in 0..times {
-        visit(Topic::RawFacebook, &key, &event)?;
+        visit(Topic::RawFacebook, &key, &event, damage)?;
     }
     Ok(times)
 }
@@ -175,7 +202,7 @@ fn lead(
     leads: &mut Vec<Lead>,
     (observed_at, size): (TimestampMs, Size),
     payload: &mut Vec<u8>,
-    visit: &mut impl FnMut(Topic, &str, &RawEvent<'_>) -> anyhow::Result<()>,
+    visit: &mut impl FnMut(Topic, &str, &RawEvent<'_>, Option<Damage>) -> anyhow::Result<()>,
 ) -> anyhow::Result<u64> {
     let older = leads.len() as u64;
     let advanced = (older > 0 && dice.below(2) == 1)
@@ -235,7 +262,7 @@ fn lead(
     };
     let times = if dice.per_mille(LEADS_TWICE_PER_MILLE) { 2 } else { 1 };
     for _ in 0..times {
-        visit(Topic::RawCrm, &lead_key, &event)?;
+        visit(Topic::RawCrm, &lead_key, &event, None)?;
     }
     Ok(times)
 }
@@ -247,7 +274,7 @@ mod tests {
     #[test]
     fn every_insights_row_is_json() {
         let mut rows = 0;
-        generate(Size { records: 1_000, seed: 1 }, |_, _, event| {
+        generate(Size { records: 1_000, seed: 1 }, CLEAN, |_, _, event, _| {
             let _: serde_json::Value = serde_json::from_slice(event.payload)?;
             rows += 1;
             Ok(())

@@ -1,4 +1,4 @@
-//! The topics that the sinks read, as `score` writes them: for each campaign three days and one score.
+//! The topics that the sinks read, as `score` writes them: for each campaign some days, usually three, and one score.
 
 use schemas::record::{
     Action, CampaignDay, CampaignScore, Cohort, Origin, Parts, Reason, Source, SourceDay, WindowTotals,
@@ -22,18 +22,27 @@ pub fn generate(
     size: Size,
     mut visit: impl FnMut(&str, Row<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    generate_days(size, DAYS_OF_CAMPAIGN, |key, _, row| visit(key, row))
+}
+
+/// The same with so many days for each campaign, whose number is handed over as well.
+pub fn generate_days(
+    size: Size,
+    days: u64,
+    mut visit: impl FnMut(&str, u64, Row<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     for number in 0..size.records {
-        let place = number % (DAYS_OF_CAMPAIGN + 1);
-        let campaign = Campaign(number / (DAYS_OF_CAMPAIGN + 1));
+        let place = number % (days + 1);
+        let campaign = Campaign(number / (days + 1));
         let (key, account_id, campaign_id) = (campaign.key(), campaign.account_id(), campaign.id());
         let ids = [account_id.as_str(), campaign_id.as_str()];
-        if place < DAYS_OF_CAMPAIGN {
+        if place < days {
             let day = Day(FIRST_DAY.0 + i32::try_from(place)?);
             let record = campaign_day(ids, day, campaign.figures(day, 1_000), number);
-            visit(&DayKey { campaign_key: &key, day }.to_string(), Row::Day(&record))?;
+            visit(&DayKey { campaign_key: &key, day }.to_string(), campaign.0, Row::Day(&record))?;
         } else {
             let record = score(ids, campaign.figures(FIRST_DAY, 3_000), number);
-            visit(&key, Row::Score(&record))?;
+            visit(&key, campaign.0, Row::Score(&record))?;
         }
     }
     Ok(())

@@ -9,17 +9,21 @@ use kafka::{Admin, KafkaSettings};
 /// does not count.
 const MARKERS_MAX: i64 = 1;
 
-pub async fn nothing_left(
+/// How many offsets a group has before it, and whether no record lies behind them.
+pub async fn state(
     settings: &KafkaSettings,
     admin: &Admin,
     group: &str,
     topics: &[String],
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<(i64, bool)> {
     let lags = admin.lag(group, topics).await?;
+    let lag = lags.iter().map(|lag| lag.lag).sum();
     // Reading a partition again and again while it is worked off would disturb what is measured.
     if lags.iter().any(|lag| lag.lag > MARKERS_MAX) {
-        return Ok(false);
+        return Ok((lag, false));
     }
     let (settings, group) = (settings.clone(), group.to_owned());
-    Ok(tokio::task::spawn_blocking(move || kafka::nothing_left(&settings, &group, lags)).await??)
+    let is_empty =
+        tokio::task::spawn_blocking(move || kafka::nothing_left(&settings, &group, lags)).await??;
+    Ok((lag, is_empty))
 }

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use kafka::{KafkaSettings, Record, TransactionalUpload};
+use kafka::{KafkaSettings, Placement, Record, TransactionalUpload};
 use schemas::{Encoder, Schemas, Topic};
 use serde::Serialize;
+
+use crate::corpus::steady::Damage;
 
 /// Brokers allow no longer transaction by default.
 const TIMEOUT: Duration = Duration::from_secs(900);
@@ -37,16 +39,60 @@ impl Loader {
 
     /// Adds a record.
     pub fn put<T: Serialize>(&mut self, topic: Topic, key: &str, value: &T) -> anyhow::Result<()> {
+        self.encode(topic, value)?;
+        self.send(topic, Placement::ByKey, key)
+    }
+
+    /// Adds a record to a partition.
+    pub fn put_in<T: Serialize>(
+        &mut self,
+        topic: Topic,
+        partition: i32,
+        key: &str,
+        value: &T,
+    ) -> anyhow::Result<()> {
+        self.encode(topic, value)?;
+        self.send(topic, Placement::Explicit(partition), key)
+    }
+
+    /// Adds a record that nobody can read.
+    pub fn put_damaged<T: Serialize>(
+        &mut self,
+        topic: Topic,
+        key: &str,
+        value: &T,
+        damage: Damage,
+    ) -> anyhow::Result<()> {
+        self.encode(topic, value)?;
+        match damage {
+            Damage::Unframed => self.buffer[0] = b'{',
+            Damage::CutShort => self.buffer.truncate(self.buffer.len() / 2),
+            Damage::Trailing => self.buffer.push(0),
+        }
+        self.send(topic, Placement::ByKey, key)
+    }
+
+    /// Puts the framed value into the buffer.
+    fn encode<T: Serialize>(&mut self, topic: Topic, value: &T) -> anyhow::Result<()> {
+        let at = self.position(topic);
+        self.buffer.clear();
+        Ok(self.topics[at].2.encode(value, &mut self.buffer)?)
+    }
+
+    fn position(&mut self, topic: Topic) -> usize {
         let known = self.topics.iter().position(|(known, ..)| *known == topic);
-        let at = known.unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             let name = format!("{}{}", self.prefix, topic.name());
             self.topics.push((topic, name, Schemas::compiled().encoder(topic)));
             self.topics.len() - 1
-        });
-        let (_, name, encoder) = &mut self.topics[at];
-        self.buffer.clear();
-        encoder.encode(value, &mut self.buffer)?;
-        self.upload.send(&Record::new(name, Some(key.as_bytes()), Some(&self.buffer)))?;
+        })
+    }
+
+    fn send(&mut self, topic: Topic, placement: Placement, key: &str) -> anyhow::Result<()> {
+        let at = self.position(topic);
+        let (_, name, _) = &self.topics[at];
+        self.upload
+            .send(&Record { placement, ..Record::new(name, Some(key.as_bytes()), Some(&self.buffer)) })?;
         if self.upload.records().is_multiple_of(1_024) {
             self.bar.set_position(self.upload.records());
         }

@@ -2,10 +2,11 @@
 
 mod drain;
 mod load;
+mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use devstack::{Engine, Progress, Stack, StackConfig};
@@ -18,13 +19,10 @@ use crate::Options;
 use crate::process::Process;
 
 pub use load::Loader;
+pub use watch::Sample;
 
 /// Before every topic and group of a run.
-const PREFIX: &str = "bench.";
-const READY_LIMIT: Duration = Duration::from_secs(60);
-const DRAIN_LIMIT: Duration = Duration::from_secs(600);
-/// Drained or not is asked this often; a wall time is not known better than this.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+pub const PREFIX: &str = "bench.";
 /// A broker sized to be no obstacle: a heap of a gigabyte and the optimising compiler, which the development stack leaves out.
 const BROKER_JVM: [&str; 3] = ["-Xms1g", "-Xmx1g", "-XX:+UseSerialGC"];
 
@@ -35,6 +33,7 @@ pub struct Site {
     settings: Vec<(String, String)>,
     operations: String,
     folder: TempDir,
+    launcher: Vec<String>,
     under: Option<String>,
     settings_file: Option<PathBuf>,
 }
@@ -56,7 +55,8 @@ impl Site {
         let mut settings = vec![
             ("KAFKA__BROKERS", stack.kafka().context("a run needs Kafka")?.bootstrap()),
             ("KAFKA__TOPIC_PREFIX", PREFIX.to_owned()),
-            ("PROCESSING__COMMIT_INTERVAL_MS", "100".to_owned()),
+            ("KAFKA__PARTITIONS", options.partitions.to_string()),
+            ("PROCESSING__COMMIT_INTERVAL_MS", options.commit_ms().to_string()),
             ("METRICS__LISTEN", operations.clone()),
         ];
         settings.extend(stack.clickhouse().map(|engine| ("CLICKHOUSE__URL", engine.url())));
@@ -65,12 +65,36 @@ impl Site {
         let folder = tempfile::Builder::new().prefix("adpulse-bench-").tempdir().context("a folder")?;
         let file = options.settings.as_ref().map(std::fs::canonicalize).transpose();
         let (under, settings_file) = (options.under.clone(), file.context("the settings file")?);
-        let site = Self { stack, binary, settings, operations, folder, under, settings_file };
-        site.run("topics")?;
+        let launcher = if options.pin { taskset("0") } else { Vec::new() };
+        let site = Self { stack, binary, settings, operations, folder, launcher, under, settings_file };
+        if options.pin {
+            site.pin_broker()?;
+        }
+        site.run("topics", PREFIX)?;
         if site.stack.clickhouse().is_some() {
-            site.run("migrate")?;
+            site.run("migrate", PREFIX)?;
         }
         Ok(site)
+    }
+
+    /// Moves the broker to the last core, all its threads.
+    fn pin_broker(&self) -> anyhow::Result<()> {
+        let pid =
+            self.stack.kafka().and_then(|kafka| kafka.process().pid()).context("the broker's number")?;
+        let last = std::thread::available_parallelism().map_or(0, |cores| cores.get() - 1);
+        let mut command = Command::new("taskset");
+        command.args(["-a", "-c", "-p", &last.to_string(), &pid.to_string()]);
+        succeed(command, "taskset")
+    }
+
+    /// Creates all topics once more, under another prefix: where a peer writes to.
+    pub fn add_topics(&self, prefix: &str) -> anyhow::Result<()> {
+        self.run("topics", prefix)
+    }
+
+    /// The folder of the run, removed with it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Changes a setting for what is started from now on; named as in the environment, without its prefix.
@@ -90,10 +114,25 @@ impl Site {
         path.into_os_string().into_string().ok().context("the run's folder has no name in UTF-8")
     }
 
+    /// Where Kafka listens.
+    pub fn brokers(&self) -> anyhow::Result<String> {
+        Ok(self.stack.kafka().context("a run needs Kafka")?.bootstrap())
+    }
+
     /// How to reach Kafka.
     pub fn kafka(&self) -> anyhow::Result<KafkaSettings> {
-        let brokers = self.stack.kafka().context("a run needs Kafka")?.bootstrap();
-        Ok(KafkaSettings::new(&brokers, "adpulse-bench"))
+        Ok(KafkaSettings::new(&self.brokers()?, "adpulse-bench"))
+    }
+
+    /// Where ClickHouse listens, and the number of its process.
+    pub fn clickhouse(&self) -> anyhow::Result<(String, u32)> {
+        let engine = self.stack.clickhouse().context("a run needs ClickHouse")?;
+        Ok((engine.url(), engine.process().pid().context("the number of ClickHouse's process")?))
+    }
+
+    /// How to connect to Postgres.
+    pub fn postgres(&self) -> anyhow::Result<String> {
+        Ok(self.stack.postgres().context("a run needs Postgres")?.url())
     }
 
     /// The full name of a topic.
@@ -103,15 +142,7 @@ impl Site {
 
     /// Starts a role; `profiled` says whether it runs under the command that was asked for.
     pub fn role(&self, args: &[&str], profiled: bool) -> anyhow::Result<Process> {
-        let mut command = match self.under.as_deref().filter(|_| profiled) {
-            None => Command::new(&self.binary),
-            Some(under) => {
-                let mut words = under.split_whitespace();
-                let mut command = Command::new(words.next().context("--under names no program")?);
-                command.args(words).arg(&self.binary);
-                command
-            }
-        };
+        let mut command = self.launched(&self.binary, profiled);
         self.point(&mut command);
         command.args(["--log-format", "json"]);
         if let Some(file) = &self.settings_file {
@@ -126,60 +157,18 @@ impl Site {
         )
     }
 
-    /// Waits until a role has its partitions.
-    pub async fn joined(&self, role: &mut Process) -> anyhow::Result<()> {
-        let deadline = Instant::now() + READY_LIMIT;
-        loop {
-            role.verify_running()?;
-            let joined = self.counter(kafka::metrics::REBALANCES_TOTAL).await.unwrap_or(0.0);
-            if joined >= 1.0 {
-                return Ok(());
+    /// A command on the core that is measured, under the profiler if one was asked for.
+    pub fn launched(&self, program: &Path, profiled: bool) -> Command {
+        let under = self.under.as_deref().filter(|_| profiled).unwrap_or_default();
+        let mut words = self.launcher.iter().map(String::as_str).chain(under.split_whitespace());
+        match words.next() {
+            None => Command::new(program),
+            Some(first) => {
+                let mut command = Command::new(first);
+                command.args(words).arg(program);
+                command
             }
-            if Instant::now() >= deadline {
-                bail!("the role did not join its group:\n{}", role.last_words());
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
         }
-    }
-
-    /// Waits until a role has worked off its topics.
-    pub async fn drained(&self, role: &mut Process, group: &str, topics: &[Topic]) -> anyhow::Result<()> {
-        let (settings, group) = (self.kafka()?, format!("{PREFIX}{group}"));
-        let topics: Vec<String> = topics.iter().map(|&topic| self.topic(topic)).collect();
-        let deadline = Instant::now() + if self.under.is_some() { DRAIN_LIMIT * 6 } else { DRAIN_LIMIT };
-        let admin = kafka::Admin::new(&settings)?;
-        let waiting = spinner(&format!("{group} works off its topics"));
-        loop {
-            role.verify_running()?;
-            if drain::nothing_left(&settings, &admin, &group, &topics).await? {
-                waiting.finish_and_clear();
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                bail!("{group} still has records to read after {} s", DRAIN_LIMIT.as_secs());
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// A counter of the running role, summed over its labels.
-    pub async fn counter(&self, name: &str) -> anyhow::Result<f64> {
-        Ok(self.samples(name).await?.into_iter().map(|(_, value)| value).sum())
-    }
-
-    /// A metric of the running role: each set of labels as it is written, with its value.
-    pub async fn samples(&self, name: &str) -> anyhow::Result<Vec<(String, f64)>> {
-        let url = format!("http://{}/metrics", self.operations);
-        let text = tokio::task::spawn_blocking(move || {
-            anyhow::Ok(ureq::get(&url).call()?.body_mut().read_to_string()?)
-        });
-        let text = text.await??;
-        let of_name = text.lines().filter_map(|line| line.strip_prefix(name));
-        let sample = |rest: &str| {
-            let (labels, value) = rest.rsplit_once(' ')?;
-            Some((labels.to_owned(), value.parse().ok()?))
-        };
-        Ok(of_name.filter(|rest| rest.starts_with(['{', ' '])).filter_map(sample).collect())
     }
 
     /// Loads topics in one transaction, on a thread of its own.
@@ -202,9 +191,32 @@ impl Site {
     pub async fn read(
         &self,
         topic: Topic,
+        visit: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send + 'static,
+    ) -> anyhow::Result<u64> {
+        self.read_from(&self.topic(topic), visit).await
+    }
+
+    /// How many records a topic has, and the mean bytes of a key and value.
+    pub async fn record_bytes(&self, topic: Topic) -> anyhow::Result<(u64, f64)> {
+        let bytes = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let sum = std::sync::Arc::clone(&bytes);
+        let visit = move |key: Option<&[u8]>, value: Option<&[u8]>| {
+            let size = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
+            sum.fetch_add(size as u64, std::sync::atomic::Ordering::Relaxed);
+        };
+        let records = self.read(topic, visit).await?;
+        #[expect(clippy::cast_precision_loss, reason = "sizes of topics are far below 2^53")]
+        let mean = bytes.load(std::sync::atomic::Ordering::Relaxed) as f64 / records.max(1) as f64;
+        Ok((records, mean))
+    }
+
+    /// The same for a topic by its full name.
+    pub async fn read_from(
+        &self,
+        topic: &str,
         mut visit: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send + 'static,
     ) -> anyhow::Result<u64> {
-        let (settings, topic) = (self.kafka()?, self.topic(topic));
+        let (settings, topic) = (self.kafka()?, topic.to_owned());
         let reading = tokio::task::spawn_blocking(move || {
             let mut count = 0;
             let mut reader = TopicReader::open(&settings, "bench-reader", &ReadRange::whole(&topic))?;
@@ -219,15 +231,11 @@ impl Site {
     }
 
     /// Runs a command of the binary to its end.
-    fn run(&self, name: &str) -> anyhow::Result<()> {
+    fn run(&self, name: &str, prefix: &str) -> anyhow::Result<()> {
         let mut command = Command::new(&self.binary);
         self.point(&mut command);
-        let output =
-            command.arg(name).stdin(Stdio::null()).output().with_context(|| format!("adpulse {name}"))?;
-        if !output.status.success() {
-            bail!("adpulse {name} failed:\n{}", String::from_utf8_lossy(&output.stderr));
-        }
-        Ok(())
+        command.env("ADPULSE__KAFKA__TOPIC_PREFIX", prefix).arg(name);
+        succeed(command, &format!("adpulse {name}"))
     }
 
     /// Gives a command this run's settings and nothing of the caller's.
@@ -239,6 +247,21 @@ impl Site {
         }
         command.envs(self.settings.iter().map(|(key, value)| (key, value))).current_dir(self.folder.path());
     }
+}
+
+/// Runs a command to its end.
+pub fn succeed(mut command: Command, name: &str) -> anyhow::Result<()> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("running {name}"))?;
+    if !output.status.success() {
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        bail!("{name} failed:\n{}", said.concat());
+    }
+    Ok(())
+}
+
+/// Keeps what it starts on a core.
+fn taskset(core: &str) -> Vec<String> {
+    ["taskset", "-c", core].map(str::to_owned).to_vec()
 }
 
 /// The binary of the same build.

@@ -1,0 +1,57 @@
+//! `normalize` on preloaded topics, exactly once.
+
+use anyhow::ensure;
+use devstack::Engine;
+use schemas::Topic;
+
+use super::{Subject, float, measure, startup_cpu_seconds};
+use crate::Options;
+use crate::corpus::{Kind, Size, raw};
+use crate::report::Report;
+use crate::site::Site;
+
+const NORMALIZE: Subject<'static> = Subject {
+    args: &["normalize"],
+    group: "normalize",
+    inputs: &[Topic::RawFacebook, Topic::RawCrm, Topic::RawCsv, Topic::RawClock],
+    counts_outcomes: true,
+};
+
+/// Raw messages to facts.
+pub async fn normalize(options: &Options) -> anyhow::Result<Report> {
+    let size = Size { records: options.size(1_000_000, 4_000), seed: options.seed };
+    let rates = if options.corpus == Kind::Hostile { raw::HOSTILE } else { raw::CLEAN };
+    let mut report = Report::new("normalize", size.records);
+    for _ in 0..options.run_count() {
+        let site = Site::start(&[Engine::Kafka], options).await?;
+        let startup = startup_cpu_seconds(&site, &NORMALIZE).await?;
+        let made = site.load(size.records, move |loader| {
+            raw::generate(size, rates, |topic, key, event, damage| match damage {
+                None => loader.put(topic, key, event),
+                Some(damage) => loader.put_damaged(topic, key, event, damage),
+            })
+        });
+        let made = made.await?;
+        let mut figures = measure(&site, &NORMALIZE, made.rows + made.leads + made.poison, startup).await?;
+        let refused = site.read(Topic::DeadLetters, |_, _| ()).await?;
+        ensure!(
+            refused == made.poison,
+            "{refused} of {} unreadable records were refused: the run does not count",
+            made.poison
+        );
+        let (events, event_bytes) = site.record_bytes(Topic::Events).await?;
+        let (_, raw_bytes) = site.record_bytes(Topic::RawFacebook).await?;
+        let leads = site.read(Topic::Leads, |_, _| ()).await?;
+        ensure!(
+            (made.rows..=made.rows + 2 * made.leads).contains(&events) && leads <= made.leads && leads > 0,
+            "{made:?} became {events} events and {leads} states of leads: the run does not count"
+        );
+        figures.insert("event_bytes".to_owned(), event_bytes);
+        figures.insert("raw_bytes".to_owned(), raw_bytes);
+        figures.insert("events_written".to_owned(), float(events));
+        figures.insert("leads_written".to_owned(), float(leads));
+        report.add("exactly once", figures);
+        site.stop().await?;
+    }
+    Ok(report)
+}
