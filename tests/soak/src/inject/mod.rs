@@ -17,6 +17,7 @@ use crate::site::Site;
 
 /// A process passes its crash points within this, as long as there is traffic.
 const DIES_WITHIN: Duration = Duration::from_secs(45);
+const READY_WITHIN: Duration = Duration::from_secs(60);
 const ENDS_WITHIN: Duration = Duration::from_secs(30);
 const MARKERS_WRITTEN: Duration = Duration::from_millis(500);
 /// From the broker's first answer until it knows the leaders of all partitions.
@@ -139,6 +140,10 @@ fn memory_limit(site: &Site, role: Role, mib: u64, time: Duration, enough: bool)
     let starts = member.starts();
     member.limit(Some(mib));
     let limited = wait(ENDS_WITHIN, || (member.starts() > starts).then_some(()));
+    if enough {
+        // It may have to restore its state first, on a machine that others use as well.
+        let _ = wait(READY_WITHIN, || (member.get("/readyz").0 == 200).then_some(()));
+    }
     std::thread::sleep(time);
     let (died, is_ready) = (member.starts() - starts > 1, member.get("/readyz").0 == 200);
     member.limit(None);
