@@ -28,5 +28,8 @@ fn every_command_stands_in_the_readme_and_every_one_of_the_readme_exists() {
         .collect();
     let missing: Vec<_> = commands.iter().filter(|name| !named.contains(name)).collect();
     let unknown: Vec<_> = named.iter().filter(|name| !commands.contains(name)).collect();
-    assert!(missing.is_empty() && unknown.is_empty(), "not in the README: {missing:?}; not a command: {unknown:?}");
+    assert!(
+        missing.is_empty() && unknown.is_empty(),
+        "not in the README: {missing:?}; not a command: {unknown:?}"
+    );
 }

@@ -90,7 +90,10 @@ pub fn instructions(options: &Options, record: bool) -> anyhow::Result<Report> {
         report.add(&name, Figures::from([("instructions_per_item".to_owned(), count)]));
         match change {
             _ if record => {}
-            None => apart.push(format!("{name}: {count:.0} an item, and nothing is recorded")),
+            // A profile that nobody has recorded yet is told, not judged.
+            None => {
+                report.verdict.insert(format!("{name} is recorded"), false.into());
+            }
             Some(change) if change.abs() > file.tolerance => {
                 apart.push(format!(
                     "{name}: {count:.0} an item, {:+.1} % of what is recorded",

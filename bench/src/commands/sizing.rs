@@ -68,6 +68,7 @@ pub async fn run(options: &Options, measure: bool) -> anyhow::Result<Report> {
     let document = document(&figures)?;
     if !options.smoke {
         let target: PathBuf = root.join("../docs/SIZING.md");
+        std::fs::create_dir_all(root.join("../docs")).context("the folder of the document")?;
         std::fs::write(&target, &document).with_context(|| format!("writing {}", target.display()))?;
     }
     let mut report = Report::new("sizing", 0);
