@@ -37,7 +37,7 @@ impl Quix {
         Ok(Self { python, app: from.join("app.py") })
     }
 
-    /// Starts it and waits until it asks for messages.
+    /// Starts it and waits until it takes messages.
     pub async fn start(&self, site: &Site, commit_ms: u64, place: &Place) -> anyhow::Result<Process> {
         let mut command = site.launched(&self.python, true);
         // Bytecode beside the sources would be litter in the repository.
@@ -45,7 +45,7 @@ impl Quix {
         command.args(arguments(site, commit_ms, place)?);
         let log = site.folder().join(format!("{}.log", place.application_id));
         let mut process = Process::start(NAME, command, &log)?;
-        ready(&mut process, "Waiting for incoming messages").await?;
+        ready(&mut process, "now processing incoming messages").await?;
         Ok(process)
     }
 }
