@@ -325,7 +325,8 @@ async fn a_paused_engine_answers_when_it_is_resumed() {
     let process = stack.postgres().unwrap().process();
     process.pause().unwrap();
     let states = states_of_family(process.pid().unwrap());
-    assert!(states.len() > 1 && states.values().all(|state| *state == 'T'), "{states:?}");
+    // A child that has just ended stays until its parent, which is stopped, looks at it.
+    assert!(states.len() > 1 && states.values().all(|state| ['T', 'Z'].contains(state)), "{states:?}");
     process.resume();
     let one: i32 = client.query_one("SELECT 1", &[]).await.unwrap().get(0);
     assert_eq!(one, 1);

@@ -1,3 +1,5 @@
+//! Rows of insights mean the same whether they are read in one pass or by `serde_json`.
+
 use proptest::prelude::*;
 
 use super::*;

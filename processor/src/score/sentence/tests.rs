@@ -1,3 +1,5 @@
+//! Sentences written without `fmt` are those that formatting gives.
+
 use proptest::prelude::*;
 use schemas::record::Guard;
 
