@@ -54,6 +54,14 @@ pub(super) fn quick() -> Vec<Case> {
             "a Postgres that is killed has every row once afterwards",
             vec![Fault::Crash(Engine::Postgres, seconds(1))],
         ),
+    ]);
+    cases.extend(refusals());
+    cases
+}
+
+/// What stores, the registry and the system refuse, and what the roles refuse.
+fn refusals() -> [Case; 7] {
+    [
         case(
             "a ClickHouse that has too many parts is waited for",
             vec![Fault::Refuse(Refusal::TooManyParts, seconds(1))],
@@ -86,8 +94,7 @@ pub(super) fn quick() -> Vec<Case> {
             "a ClickHouse that is away for long costs bounded memory, no rebalance, and is named",
             vec![Fault::Outage { link: Link::ClickHouse, time: seconds(20) }],
         ),
-    ]);
-    cases
+    ]
 }
 
 fn point(role: Role, name: &'static str) -> Case {
