@@ -1,8 +1,12 @@
 //! `normalize` on preloaded topics, exactly once.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use anyhow::ensure;
 use devstack::Engine;
-use schemas::Topic;
+use schemas::record::{Event, EventBody};
+use schemas::{Schemas, Topic};
 
 use super::{Subject, float, measure, startup_cpu_seconds};
 use crate::Options;
@@ -39,7 +43,8 @@ pub async fn normalize(options: &Options) -> anyhow::Result<Report> {
             "{refused} of {} unreadable records were refused: the run does not count",
             made.poison
         );
-        let (events, event_bytes) = site.record_bytes(Topic::Events).await?;
+        let (written, event_bytes) = site.record_bytes(Topic::Events).await?;
+        let events = written - counts_of_quality(&site).await?;
         let (_, raw_bytes) = site.record_bytes(Topic::RawFacebook).await?;
         let leads = site.read(Topic::Leads, |_, _| ()).await?;
         ensure!(
@@ -48,10 +53,25 @@ pub async fn normalize(options: &Options) -> anyhow::Result<Report> {
         );
         figures.insert("event_bytes".to_owned(), event_bytes);
         figures.insert("raw_bytes".to_owned(), raw_bytes);
-        figures.insert("events_written".to_owned(), float(events));
+        figures.insert("events_written".to_owned(), float(written));
         figures.insert("leads_written".to_owned(), float(leads));
         report.add("exactly once", figures);
         site.stop().await?;
     }
     Ok(report)
+}
+
+/// Events that tell how many of an account's records were doubtful: as many as transactions make of them.
+async fn counts_of_quality(site: &Site) -> anyhow::Result<u64> {
+    let counted = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&counted);
+    let mut decoder = Schemas::compiled().decoder();
+    let visit = move |_: Option<&[u8]>, value: Option<&[u8]>| {
+        let event = decoder.decode::<Event<'_>>(value);
+        if event.is_ok_and(|event| matches!(event.body, EventBody::QualityCounted(_))) {
+            seen.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    site.read(Topic::Events, visit).await?;
+    Ok(counted.load(Ordering::Relaxed))
 }

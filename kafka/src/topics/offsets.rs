@@ -117,6 +117,8 @@ fn list_offsets<C: rdkafka::consumer::ConsumerContext>(
             // A leader is being elected; a topic just created answers this way for a moment.
             Err(error) if error.is_transient() && Instant::now() < end => {
                 std::thread::sleep(Duration::from_millis(50));
+                // This question goes to the leaders that the client remembers, and does not make it look for others.
+                let _ = client.fetch_metadata(None, settings.request_timeout);
             }
             Err(error) => return Err(unreachable(format!("offsets of {}: {error}", partitions[0].topic))),
         }

@@ -179,6 +179,21 @@ fn connect(site: &Site) -> anyhow::Result<Client> {
     })
 }
 
+/// Whoever still restores after the fault before is not ready for a reason of its own.
+fn wait_until_all_are_ready(site: &Site) -> anyhow::Result<()> {
+    const WITHIN: Duration = Duration::from_secs(90);
+    let begun = Instant::now();
+    loop {
+        let busy = site.fleet().members().iter().find_map(|member| {
+            let (status, body) = member.get("/readyz");
+            (status != 200).then(|| format!("{} {}: {status} {body}", member.role.name(), member.number))
+        });
+        let Some(busy) = busy else { return Ok(()) };
+        anyhow::ensure!(begun.elapsed() < WITHIN, "not ready before the outage began: {busy}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
 /// A store is away for long, while more arrives for it than its sink may hold. Nobody may die or lose its partitions for that,
 /// and who waits must say for what.
 pub(super) fn outage(
@@ -194,6 +209,7 @@ pub(super) fn outage(
     let sink = site.fleet().member(role, 0);
     let group = format!("group=\"{}\"", site.group(role));
     let rebalances = || sink.metric("adpulse_kafka_rebalances_total", &group);
+    wait_until_all_are_ready(site)?;
     let (starts, assigned, memory) = (sink.starts(), rebalances(), sink.memory_mib().unwrap_or(0));
     let begun = Instant::now();
     site.engines.proxy(link).set(crate::proxy::Mode::Refuse);
