@@ -45,11 +45,12 @@ def apply(state, event):
         subtracted = _count(state, event[2], -1)
         return _count(state, event[3], 1) or subtracted
     if kind == events.PROFILE:
-        _, observed_at, frequency = event
-        if frequency is None or observed_at <= state[FREQUENCY_AT]:
+        _, observed_at, seen = event
+        # Of two that were observed in one moment the greater stands, so that their order decides nothing.
+        if seen is None or (observed_at, seen) <= (state[FREQUENCY_AT], frequency(state)):
             return False
         state[FREQUENCY_AT] = observed_at
-        (state[FREQUENCY],) = struct.unpack("<q", struct.pack("<d", frequency))
+        (state[FREQUENCY],) = struct.unpack("<q", struct.pack("<d", seen))
         return True
     if kind == events.FATIGUE and event[2]:
         at = _place(state, event[1] // DAY_MS)

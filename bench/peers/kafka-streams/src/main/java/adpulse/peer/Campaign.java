@@ -88,7 +88,10 @@ final class Campaign {
     }
 
     private boolean profile(Event event) {
-        if (Double.isNaN(event.frequency) || event.observedAt <= frequencyAt) {
+        // Of two that were observed in one moment the greater stands, so that their order decides nothing.
+        boolean newer = event.observedAt > frequencyAt
+            || event.observedAt == frequencyAt && event.frequency > frequency;
+        if (Double.isNaN(event.frequency) || !newer) {
             return false;
         }
         frequencyAt = event.observedAt;
