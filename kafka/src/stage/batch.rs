@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{CommitMode, Consumer as _};
 
 use super::link::{Link, commit_failure, connect, error_of};
+use super::pace::{Age, Pace};
 use super::transaction::{Failure, Reaction};
 use super::watch::hung;
 use super::{Outputs, Stage, StageConfig, StageEvent, StageObserver};
@@ -18,26 +19,11 @@ use crate::settings::KafkaSettings;
 /// After this many aborts without a commit in between the worker gives up and leaves the backing off to its supervisor.
 const MAX_ABORTS_IN_A_ROW: u32 = 10;
 
-/// A transaction of fewer records is no sign of a backlog: it is committed when nothing more is at hand.
-const SMALL: usize = 1_000;
-
-/// What comes so soon after a commit was waiting for its end.
-const AT_ONCE: Duration = Duration::from_millis(1);
-
 /// Calls that never came back may hold so many threads and clients; then only a new process helps.
 const HUNG_MAX: usize = 8;
 
-/// When the last commit began and ended.
-#[derive(Clone, Copy)]
-struct Span {
-    begin: Instant,
-    end: Instant,
-}
-
 struct Open {
-    since: Instant,
-    /// Since when its first record has waited, at the most.
-    waiting_since: Instant,
+    age: Age,
     records: usize,
     bytes: usize,
 }
@@ -51,7 +37,7 @@ pub(super) struct Batch<'a> {
     pub(super) positions: Positions,
     link: Link,
     open: Option<Open>,
-    last_commit: Option<Span>,
+    pace: Pace,
     aborts_in_a_row: u32,
     consumed: Vec<(String, u64)>,
     produced: Vec<(String, u64)>,
@@ -93,42 +79,24 @@ impl<'a> Batch<'a> {
             observer,
             positions: Positions::default(),
             open: None,
-            last_commit: None,
+            pace: Pace::new(config),
             aborts_in_a_row: 0,
             consumed: Vec::new(),
             produced: Vec::new(),
         })
     }
 
-    /// How long the loop may wait for the next record once none is at hand: then a small transaction has nothing to wait
-    /// for, and a large one is likely to have overtaken the fetching for a moment only.
+    /// How long the loop may wait for the next record once none is at hand.
     pub(super) fn patience(&self) -> Duration {
-        match &self.open {
-            None => Duration::from_millis(50),
-            Some(open) => {
-                let idle = self.config.commit_interval_idle;
-                let small = idle.saturating_sub(open.waiting_since.elapsed());
-                let left = self.interval().saturating_sub(open.since.elapsed());
-                left.min(if open.records < SMALL { small } else { idle })
-            }
-        }
+        let patience = |open: &Open| self.pace.patience(open.age, open.records, Instant::now());
+        self.open.as_ref().map_or(Duration::from_millis(50), patience)
     }
 
-    /// Whether the transaction is old enough. Asked after the records at hand, and when there are none with how long there
-    /// have been none.
-    pub(super) fn is_due(&self, idle: Option<Duration>) -> bool {
-        let Some(open) = &self.open else { return false };
-        let enough = self.config.commit_interval_idle;
-        let waited = |idle| if open.records < SMALL { open.waiting_since.elapsed() } else { idle };
-        open.since.elapsed() >= self.interval() || idle.is_some_and(|idle| waited(idle) >= enough)
-    }
-
-    /// How old a transaction may become. Not less than the last commit took: where commits are slow, more is committed at
-    /// once, and at least half of the time goes into records.
-    fn interval(&self) -> Duration {
-        let cost = self.last_commit.map_or(Duration::ZERO, |last| last.end.duration_since(last.begin));
-        let most = self.config.commit_interval.max(self.config.transaction_timeout / 10);
-        self.config.commit_interval.max(cost.min(most))
+    /// Whether the transaction ends here. Asked after the records at hand, and when there are none with how long there have
+    /// been none.
+    pub(super) fn is_due(&self, pause: Option<Duration>) -> bool {
+        let due = |open: &Open| self.pace.is_due(open.age, open.records, pause, Instant::now());
+        self.open.as_ref().is_some_and(due)
     }
 
     /// Whether the transaction is large enough. Asked after every record.
@@ -148,9 +116,7 @@ impl<'a> Batch<'a> {
         }
         fail::fail_point!("stage.after_poll");
         if self.open.is_none() {
-            let since = Instant::now();
-            let waiting_since = self.waiting_since(since);
-            self.open = Some(Open { since, waiting_since, records: 0, bytes: 0 });
+            self.open = Some(Open { age: self.pace.begin(Instant::now()), records: 0, bytes: 0 });
             self.link.begin(self.config.commit_timeout)?;
         }
         if let Some(open) = &mut self.open {
@@ -165,12 +131,6 @@ impl<'a> Batch<'a> {
         let outcome = self.stage.process(record, &mut outputs);
         fail::fail_point!("stage.after_process");
         outcome.map_err(|error| self.judge(error))
-    }
-
-    /// Since when the first record of a transaction has waited at the most: one that is at hand right after a commit may
-    /// have come at its beginning.
-    fn waiting_since(&self, now: Instant) -> Instant {
-        self.last_commit.filter(|last| now.duration_since(last.end) < AT_ONCE).map_or(now, |last| last.begin)
     }
 
     fn lost(&self, record: &ConsumedRecord<'_>, expected: i64) -> KafkaError {
@@ -205,7 +165,7 @@ impl<'a> Batch<'a> {
                 fail::fail_point!("stage.after_commit");
                 metrics::observe_seconds(metrics::COMMIT_SECONDS, &self.config.group, started.elapsed());
                 self.settle_committed();
-                self.last_commit = Some(Span { begin: started, end: Instant::now() });
+                self.pace.committed(started, Instant::now());
                 Ok(())
             }
             Err(trouble) => self.recover(consumer, trouble),

@@ -12,6 +12,7 @@ pub(crate) mod link;
 mod watch;
 mod restore;
 mod warm;
+mod pace;
 mod batch;
 mod run;
 
