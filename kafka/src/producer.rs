@@ -16,14 +16,14 @@ use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::statistics::Statistics;
 use tokio::sync::oneshot;
 
 use crate::client::{client_error, log_line};
 use crate::error::{KafkaError, ProduceError};
 use crate::metrics;
-use crate::record::{Placement, Record};
+use crate::record::Record;
 use crate::settings::KafkaSettings;
 
 /// Where an acknowledged record lies.
@@ -190,16 +190,7 @@ impl Producer {
             return Err(ProduceError::Refused { topic: record.topic.to_owned(), reason });
         }
         let (sender, reply) = oneshot::channel();
-        let mut native = BaseRecord::with_opaque_to(record.topic, Box::new(sender));
-        native.key = record.key;
-        native.payload = record.value;
-        native.timestamp = record.timestamp_ms;
-        native.headers = record.native_headers();
-        native.partition = match record.placement {
-            Placement::ByKey => None,
-            Placement::Explicit(partition) => Some(partition),
-        };
-        match self.inner.client.send(native) {
+        match self.inner.client.send(record.native(Box::new(sender))) {
             Ok(()) => Ok(Delivery { topic: record.topic.to_owned(), reply }),
             Err((error, _)) => Err(produce_error(record.topic, &error)),
         }

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 
 use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::BaseRecord;
+use rdkafka::util::IntoOpaque;
 
 use crate::native::NativeHeaders;
 
@@ -89,7 +91,21 @@ impl<'a> Record<'a> {
         self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len)
     }
 
-    pub(crate) fn native_headers(&self) -> Option<OwnedHeaders> {
+    /// The same for the client's binding, with what its delivery report brings back.
+    pub(crate) fn native<D: IntoOpaque>(&self, opaque: D) -> BaseRecord<'a, [u8], [u8], D> {
+        let mut native = BaseRecord::with_opaque_to(self.topic, opaque);
+        native.key = self.key;
+        native.payload = self.value;
+        native.timestamp = self.timestamp_ms;
+        native.headers = self.native_headers();
+        native.partition = match self.placement {
+            Placement::ByKey => None,
+            Placement::Explicit(partition) => Some(partition),
+        };
+        native
+    }
+
+    fn native_headers(&self) -> Option<OwnedHeaders> {
         if self.headers.is_empty() {
             return None;
         }

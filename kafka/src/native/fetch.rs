@@ -104,9 +104,12 @@ impl<C: ConsumerContext> FetchingConsumer<C> {
     }
 
     /// Serves one event of the client: a rebalance, statistics, or an error, which is returned.
+    ///
+    /// Records come through the joined queue alone. Should the client ever undo the joining, passing over what comes here
+    /// would lose it, so that is an error: whoever starts again reads from what is committed.
     pub(crate) fn serve(&self) -> Option<ClientError> {
-        // Records come through the joined queue; one that was fetched before the queues were joined has no owner.
-        self.consumer.poll(Duration::ZERO).and_then(Result::err)
+        let served = self.consumer.poll(Duration::ZERO)?;
+        Some(served.map_or_else(|error| error, |_| ClientError::MessageConsumption(Code::Inconsistent)))
     }
 
     /// Takes the next batch out of the queue, waiting at most so long for its first record. `false` when there is none.

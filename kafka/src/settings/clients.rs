@@ -111,6 +111,14 @@ impl KafkaSettings {
         self.idempotent(self.queue_bytes, self.delivery_timeout, "5")
     }
 
+    /// For outputs that a commit follows, in a transaction or not.
+    fn committing(&self, queue_bytes: usize, delivery_timeout: Duration) -> Result<ClientConfig, KafkaError> {
+        let mut config = self.idempotent(queue_bytes, delivery_timeout, LINGER_UNTIL_COMMIT_MS)?;
+        // A commit implies that everything was acknowledged, so only failures are worth a report.
+        config.set("delivery.report.only.error", "true");
+        Ok(config)
+    }
+
     pub(crate) fn transactional(
         &self,
         transactional_id: &str,
@@ -119,10 +127,8 @@ impl KafkaSettings {
     ) -> Result<ClientConfig, KafkaError> {
         // A record cannot usefully wait longer than its transaction lives.
         let delivery_timeout = self.delivery_timeout.min(transaction_timeout);
-        let mut config = self.idempotent(queue_bytes, delivery_timeout, LINGER_UNTIL_COMMIT_MS)?;
+        let mut config = self.committing(queue_bytes, delivery_timeout)?;
         config
-            // A commit implies that everything was acknowledged, so only failures are worth a report.
-            .set("delivery.report.only.error", "true")
             .set("transactional.id", transactional_id)
             .set("transaction.timeout.ms", millis(transaction_timeout))
             // librdkafka insists: a request must not outlive its transaction.
@@ -132,9 +138,7 @@ impl KafkaSettings {
 
     pub(crate) fn stage_producer(&self, stage: &StageConfig) -> Result<ClientConfig, KafkaError> {
         let delivery_timeout = self.delivery_timeout.min(stage.transaction_timeout);
-        let mut config = self.idempotent(stage.queue_bytes, delivery_timeout, LINGER_UNTIL_COMMIT_MS)?;
-        config.set("delivery.report.only.error", "true");
-        Ok(config)
+        self.committing(stage.queue_bytes, delivery_timeout)
     }
 
     fn consumer(&self, isolation: Isolation, prefetch_bytes: usize) -> Result<ClientConfig, KafkaError> {

@@ -13,7 +13,7 @@ use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel}
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::message::Message as _;
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::statistics::Statistics;
 
 use super::transaction::{Call, ErrorFacts, Failure, Reaction, attempt, react};
@@ -23,7 +23,7 @@ use crate::client::{client_error, log_line};
 use crate::error::KafkaError;
 use crate::metrics;
 use crate::native::{Topics, wait_for_acknowledgements};
-use crate::record::{Placement, Record};
+use crate::record::Record;
 use crate::settings::KafkaSettings;
 
 /// Remembers the first failed delivery; successes need no bookkeeping, since a commit implies them.
@@ -130,18 +130,9 @@ impl Link {
         if record.headers.is_empty() && record.timestamp_ms.is_none() {
             return self.topics.borrow_mut().send(record);
         }
-        let mut native: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(record.topic);
-        native.key = record.key;
-        native.payload = record.value;
-        native.timestamp = record.timestamp_ms;
-        native.headers = record.native_headers();
-        native.partition = match record.placement {
-            Placement::ByKey => None,
-            Placement::Explicit(partition) => Some(partition),
-        };
         let refused =
             |(error, _): (ClientError, _)| error.rdkafka_error_code().unwrap_or(Code::InvalidArgument);
-        self.producer.send(native).map_err(refused)
+        self.producer.send(record.native(())).map_err(refused)
     }
 
     /// Waits at most so long for the records under way, and serves what the client has to say.
