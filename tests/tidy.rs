@@ -325,3 +325,11 @@ fn every_setting_has_a_default_and_a_place_in_the_defaults() {
         assert!(defaults.get(section).is_some_and(toml::Value::is_table), "[{section}] is missing");
     }
 }
+
+#[test]
+fn cargo_run_means_adpulse_whatever_other_programs_the_workspace_has() {
+    // Several packages have programs. Without this the main command of the README ends with a question.
+    let manifest: toml::Table = read(&root().join("Cargo.toml")).parse().unwrap();
+    let package = manifest["package"].as_table().unwrap();
+    assert_eq!(package.get("default-run"), Some(&package["name"]), "name the program that `cargo run` means");
+}
