@@ -89,6 +89,31 @@ pub(crate) fn count_produced(topic: &str, records: u64) {
     counter!(PRODUCED_TOTAL, "topic" => topic.to_owned()).increment(records);
 }
 
+/// Records by topic, counted one by one and published together. Topics are few, so they are looked for in turn.
+#[derive(Debug, Default)]
+pub(crate) struct TopicCounts(Vec<(String, u64)>);
+
+impl TopicCounts {
+    pub(crate) fn note(&mut self, topic: &str) {
+        match self.0.iter_mut().find(|(known, _)| known == topic) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push((topic.to_owned(), 1)),
+        }
+    }
+
+    /// Publishes what was counted and begins anew.
+    pub(crate) fn publish(&mut self, mut publish: impl FnMut(&str, u64)) {
+        for (topic, count) in self.0.iter_mut().filter(|(_, count)| *count > 0) {
+            publish(topic, std::mem::take(count));
+        }
+    }
+
+    /// Forgets what was counted: it did not happen.
+    pub(crate) fn forget(&mut self) {
+        self.0.iter_mut().for_each(|(_, count)| *count = 0);
+    }
+}
+
 pub(crate) fn count_delivery_failure(topic: &str) {
     counter!(DELIVERY_FAILURES_TOTAL, "topic" => topic.to_owned()).increment(1);
 }

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::error::KafkaError;
-use crate::metrics;
+use crate::metrics::{self, TopicCounts};
 use crate::record::Record;
 use crate::settings::KafkaSettings;
 use crate::stage::Outputs;
@@ -19,7 +19,7 @@ pub struct TransactionalUpload {
     transactional_id: String,
     patience: Duration,
     records: u64,
-    counts: Vec<(String, u64)>,
+    counts: TopicCounts,
 }
 
 impl std::fmt::Debug for TransactionalUpload {
@@ -56,7 +56,7 @@ impl TransactionalUpload {
             transactional_id: transactional_id.to_owned(),
             patience,
             records: 0,
-            counts: Vec::new(),
+            counts: TopicCounts::default(),
         })
     }
 
@@ -93,7 +93,7 @@ impl TransactionalUpload {
         let deadline = Instant::now() + self.patience;
         match link.drain(deadline).and_then(|()| link.commit(deadline)) {
             Ok(()) => {
-                self.counts.iter().for_each(|(topic, count)| metrics::count_produced(topic, *count));
+                self.counts.publish(metrics::count_produced);
                 Ok(self.records)
             }
             Err(mut failure) => {

@@ -9,7 +9,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::worker::Worker;
 use crate::error::KafkaError;
 use crate::group::offset_list;
-use crate::metrics;
+use crate::metrics::{self, TopicCounts};
 use crate::record::{Record, TopicPartition};
 use crate::stage::Outputs;
 use crate::stage::link::{Link, error_of};
@@ -84,10 +84,10 @@ impl Worker {
                 Link::transactional(&config, &id, timeout)?
             }
         };
-        let mut counts = Vec::new();
+        let mut counts = TopicCounts::default();
         self.transact(&link, records, offsets, timeout, &mut counts)?;
         self.link = Some(link);
-        counts.iter().for_each(|(topic, count): &(String, u64)| metrics::count_produced(topic, *count));
+        counts.publish(metrics::count_produced);
         metrics::count(metrics::COMMITTED_TOTAL, &self.config.group, 1);
         Ok(())
     }
@@ -98,7 +98,7 @@ impl Worker {
         records: &[OwnedRecord],
         offsets: Vec<(TopicPartition, i64)>,
         timeout: Duration,
-        counts: &mut Vec<(String, u64)>,
+        counts: &mut TopicCounts,
     ) -> Result<(), KafkaError> {
         let id = self.config.transactional_id.as_deref().unwrap_or_default();
         let failed = |failure: Failure| {

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{Batch, Command, SinkConfig, SinkEvent};
 use crate::error::KafkaError;
 use crate::group::{GroupConsumer, Rebalance, close, next_rebalance, offset_list, rebalance_waits};
-use crate::metrics;
+use crate::metrics::{self, TopicCounts};
 use crate::positions::{Admission, Positions};
 use crate::reader::Transience as _;
 use crate::record::TopicPartition;
@@ -45,7 +45,7 @@ pub(super) struct Worker {
     pub(super) waiting: Option<(Batch, Instant)>,
     pub(super) paused_by_caller: bool,
     pub(super) paused_by_queue: bool,
-    pub(super) consumed: Vec<(String, u64)>,
+    pub(super) consumed: TopicCounts,
     /// The producer of records that go with offsets; built when first needed, and anew after a failure.
     pub(super) link: Option<Link>,
 }
@@ -82,7 +82,7 @@ impl Worker {
             waiting: None,
             paused_by_caller: false,
             paused_by_queue: false,
-            consumed: Vec::new(),
+            consumed: TopicCounts::default(),
             link: None,
         }
     }
@@ -154,10 +154,7 @@ impl Worker {
                         return Err(self.lost(&partition, expected, found));
                     }
                 }
-                match self.consumed.iter_mut().find(|(topic, _)| topic == record.topic) {
-                    Some((_, count)) => *count += 1,
-                    None => self.consumed.push((record.topic.to_owned(), 1)),
-                }
+                self.consumed.note(record.topic);
                 self.batch.push(&record);
                 self.batch_since.get_or_insert_with(Instant::now);
                 let full = self.batch.len() >= self.config.max_batch_records
@@ -203,9 +200,7 @@ impl Worker {
         self.batch_since = None;
         let batch = std::mem::replace(&mut self.batch, Batch::new(self.assignment)).finish();
         metrics::observe_batch(&self.config.group, batch.len());
-        for (topic, count) in self.consumed.iter_mut().filter(|(_, count)| *count > 0) {
-            metrics::count_consumed(&self.config.group, topic, std::mem::take(count));
-        }
+        self.consumed.publish(|topic, count| metrics::count_consumed(&self.config.group, topic, count));
         self.waiting = Some((batch, Instant::now()));
     }
 

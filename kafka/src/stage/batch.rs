@@ -11,7 +11,7 @@ use super::watch::hung;
 use super::{Outputs, Stage, StageConfig, StageEvent, StageObserver};
 use crate::error::{KafkaError, StageError};
 use crate::group::{GroupConsumer, committed, offset_list, rebalance_waits, seek};
-use crate::metrics;
+use crate::metrics::{self, TopicCounts};
 use crate::positions::{Admission, Outcome, Positions};
 use crate::record::{ConsumedRecord, TopicPartition};
 use crate::settings::KafkaSettings;
@@ -39,8 +39,8 @@ pub(super) struct Batch<'a> {
     open: Option<Open>,
     pace: Pace,
     aborts_in_a_row: u32,
-    consumed: Vec<(String, u64)>,
-    produced: Vec<(String, u64)>,
+    consumed: TopicCounts,
+    produced: TopicCounts,
 }
 
 /// Why a step did not succeed.
@@ -81,8 +81,8 @@ impl<'a> Batch<'a> {
             open: None,
             pace: Pace::new(config),
             aborts_in_a_row: 0,
-            consumed: Vec::new(),
-            produced: Vec::new(),
+            consumed: TopicCounts::default(),
+            produced: TopicCounts::default(),
         })
     }
 
@@ -123,10 +123,7 @@ impl<'a> Batch<'a> {
             open.records += 1;
             open.bytes += record.payload_bytes();
         }
-        match self.consumed.iter_mut().find(|(topic, _)| topic == record.topic) {
-            Some((_, count)) => *count += 1,
-            None => self.consumed.push((record.topic.to_owned(), 1)),
-        }
+        self.consumed.note(record.topic);
         let mut outputs = Outputs::new(&self.link, self.config.commit_timeout, &mut self.produced);
         let outcome = self.stage.process(record, &mut outputs);
         fail::fail_point!("stage.after_process");
@@ -270,12 +267,8 @@ impl<'a> Batch<'a> {
         self.aborts_in_a_row = 0;
         metrics::count(metrics::COMMITTED_TOTAL, &self.config.group, 1);
         metrics::observe_batch(&self.config.group, open.records);
-        for (topic, count) in self.consumed.iter_mut().filter(|(_, count)| *count > 0) {
-            metrics::count_consumed(&self.config.group, topic, std::mem::take(count));
-        }
-        for (topic, count) in self.produced.iter_mut().filter(|(_, count)| *count > 0) {
-            metrics::count_produced(topic, std::mem::take(count));
-        }
+        self.consumed.publish(|topic, count| metrics::count_consumed(&self.config.group, topic, count));
+        self.produced.publish(metrics::count_produced);
         self.observer.event(&StageEvent::Committed { records: open.records });
     }
 
@@ -298,7 +291,8 @@ impl<'a> Batch<'a> {
         let records = self.open.take().map_or(0, |open| open.records);
         self.stage.aborted();
         self.positions.roll_back();
-        self.consumed.iter_mut().chain(&mut self.produced).for_each(|(_, count)| *count = 0);
+        self.consumed.forget();
+        self.produced.forget();
         metrics::count(metrics::ABORTED_TOTAL, &self.config.group, 1);
         self.observer.event(&StageEvent::Aborted { records, reason: reason.to_owned() });
     }

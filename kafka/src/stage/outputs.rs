@@ -8,6 +8,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::link::Link;
 use crate::error::StageError;
+use crate::metrics::TopicCounts;
 use crate::record::Record;
 
 /// The outputs of the open transaction. A record taken here becomes visible when the transaction commits, or never.
@@ -15,7 +16,7 @@ pub struct Outputs<'a> {
     link: &'a Link,
     patience: Duration,
     /// Records taken per topic, published as metrics once they are committed.
-    counts: &'a mut Vec<(String, u64)>,
+    counts: &'a mut TopicCounts,
 }
 
 /// How long a full queue is waited for before it is tried again.
@@ -28,7 +29,7 @@ impl std::fmt::Debug for Outputs<'_> {
 }
 
 impl<'a> Outputs<'a> {
-    pub(crate) fn new(link: &'a Link, patience: Duration, counts: &'a mut Vec<(String, u64)>) -> Self {
+    pub(crate) fn new(link: &'a Link, patience: Duration, counts: &'a mut TopicCounts) -> Self {
         Self { link, patience, counts }
     }
 
@@ -63,10 +64,7 @@ impl<'a> Outputs<'a> {
                 }
             }
         }
-        match self.counts.iter_mut().find(|(topic, _)| topic == record.topic) {
-            Some((_, count)) => *count += 1,
-            None => self.counts.push((record.topic.to_owned(), 1)),
-        }
+        self.counts.note(record.topic);
         Ok(())
     }
 }
