@@ -257,6 +257,39 @@ fn a_recommendation_is_announced_first_and_then_only_well_inside_a_new_band() {
 }
 
 #[test]
+fn announcements_have_moments_of_their_own_also_while_the_log_time_stands_still() {
+    let mut run = Run::new("");
+    run.apply(KEY, &tick(100));
+    let steps =
+        [("a", figures(150, 5_000, 0)), ("b", figures(150, 5_000, 40)), ("c", figures(150, 5_000, 0))];
+    let mut announced = Vec::new();
+    for (at, (batch, figures)) in (30..).zip(steps) {
+        run.one(&row(at, 0, (batch, 0, 1), figures));
+        assert_eq!(run.score().scored_at, hours(100));
+        assert_eq!(run.score().announced.unwrap().announced_at, run.recommendation().announced_at);
+        announced.push((run.recommendation().action, run.recommendation().announced_at.0 - hours(100).0));
+    }
+    assert_eq!(announced, [(Action::PauseCampaign, 0), (announced[1].0, 1), (Action::PauseCampaign, 2)]);
+    assert_ne!(announced[1].0, Action::PauseCampaign);
+}
+
+#[test]
+fn the_log_time_is_told_by_a_score_or_else_by_a_watermark() {
+    let mut run = Run::new("");
+    run.one(&row(30, 0, ("a", 0, 1), figures(100, 1_000, 3)));
+    assert_eq!((run.out.count(Topic::Scores), run.out.count(Topic::Watermarks)), (1, 0));
+    run.one(&tick(31));
+    assert_eq!((run.out.count(Topic::Scores), run.out.count(Topic::Watermarks)), (1, 1));
+    run.one(&row(32, 0, ("b", 0, 1), figures(120, 1_000, 3)));
+    run.scorer = run.out.restored(&run.policy, false);
+    run.scorer.commit();
+    // Older than what the log has come to, so only the log time that came back says when it was scored.
+    run.one(&row(30, 1, ("a", 0, 1), figures(100, 1_000, 3)));
+    assert_eq!(run.score().scored_at, hours(32));
+    assert_eq!(run.out.count(Topic::Watermarks), 1);
+}
+
+#[test]
 fn what_has_no_campaign_key_is_refused() {
     let mut run = Run::new("");
     let fact = row(25, 0, ("a", 0, 1), figures(0, 10, 0));

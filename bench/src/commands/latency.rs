@@ -23,8 +23,8 @@ use crate::site::Site;
 use crate::{LatencyArgs, Options, Peer};
 
 const CAMPAIGNS: u64 = 20_000;
-/// Facts of the first seconds, while buffers fill and the compiler of the broker works, do not count.
-const WARM_UP: Duration = Duration::from_secs(5);
+/// From the order to begin to the first fact.
+const START: Duration = Duration::from_secs(1);
 /// What is still under way at the end is waited for so long.
 const DRAIN: Duration = Duration::from_secs(30);
 /// Shorter commits cost Streams throughput and gain it latency.
@@ -33,9 +33,10 @@ const TODAY: Day = Day(20_700);
 
 /// Measures.
 pub async fn run(options: &Options, args: LatencyArgs) -> anyhow::Result<Report> {
-    let (rate, seconds) = if options.smoke { (200, 2) } else { (args.rate, args.seconds) };
-    let warm_up = if options.smoke { Duration::ZERO } else { WARM_UP };
-    let plan = Plan { rate, records: rate * (seconds + warm_up.as_secs()), seed: options.seed, warm_up };
+    let LatencyArgs { rate, seconds, warm_up } =
+        if options.smoke { LatencyArgs { rate: 200, seconds: 2, warm_up: 0 } } else { args };
+    let warm_up_time = Duration::from_secs(warm_up);
+    let plan = Plan { rate, records: rate * (seconds + warm_up), seed: options.seed, warm_up: warm_up_time };
     let mut report = Report::new("latency", plan.records);
     let streams = (options.peer == Some(Peer::KafkaStreams)).then(Streams::build).transpose()?;
     for _ in 0..options.run_count() {
@@ -57,21 +58,42 @@ async fn adpulse(plan: Plan, options: &Options) -> anyhow::Result<Measured> {
     let site = Site::start(&[Engine::Kafka], options).await?;
     let mut role = site.role(SCORE.args, true)?;
     site.joined(&mut role).await?;
-    let idle = role.cpu_seconds()?;
     let scores = site.topic(Topic::Scores);
-    let mut figures = plan.carried_out(&site, scores).await?;
-    let transactions = site.counter(kafka::metrics::COMMITTED_TOTAL).await?;
-    figures.insert("records_per_transaction".to_owned(), float(plan.records) / transactions);
-    let of_phase = format!("{}_sum", kafka::metrics::COMMIT_PHASE_SECONDS);
-    for (labels, seconds) in site.samples(&of_phase).await? {
-        let Some((_, phase)) = labels.split_once("phase=\"") else { continue };
-        let phase = phase.trim_end_matches(['"', '}']);
-        figures.insert(format!("commit_{phase}_ms"), seconds * 1e3 / transactions);
+    let warm = async {
+        tokio::time::sleep(START + plan.warm_up).await;
+        anyhow::Ok((commits(&site).await?, role.cpu_seconds()?))
+    };
+    let (figures, warm) = tokio::join!(plan.carried_out(&site, scores), warm);
+    let (mut figures, (before, idle)) = (figures?, warm?);
+    let commits = commits(&site).await?;
+    let since = |name: &str| {
+        commits.get(name).copied().unwrap_or_default() - before.get(name).copied().unwrap_or_default()
+    };
+    let transactions = since(TRANSACTIONS);
+    let counted = float(plan.records - plan.records_of_warm_up());
+    figures.insert("records_per_transaction".to_owned(), counted / transactions);
+    for phase in commits.keys().filter(|name| *name != TRANSACTIONS) {
+        figures.insert(format!("commit_{phase}_ms"), since(phase) * 1e3 / transactions);
     }
     figures.insert("cpu_seconds".to_owned(), role.cpu_seconds()? - idle);
     role.stop().await?;
     site.stop().await?;
     Ok(figures)
+}
+
+const TRANSACTIONS: &str = "transactions";
+
+/// Transactions so far, and the seconds that they have spent in each phase of their commits.
+async fn commits(site: &Site) -> anyhow::Result<Measured> {
+    let transactions = site.counter(kafka::metrics::COMMITTED_TOTAL).await?;
+    let mut commits = Measured::from([(TRANSACTIONS.to_owned(), transactions)]);
+    let of_phase = format!("{}_sum", kafka::metrics::COMMIT_PHASE_SECONDS);
+    for (labels, seconds) in site.samples(&of_phase).await? {
+        if let Some((_, phase)) = labels.split_once("phase=\"") {
+            commits.insert(phase.trim_end_matches(['"', '}']).to_owned(), seconds);
+        }
+    }
+    Ok(commits)
 }
 
 /// Kafka Streams in its strongest configuration.
@@ -81,8 +103,12 @@ async fn peer(plan: Plan, streams: &Streams, options: &Options) -> anyhow::Resul
     site.add_topics("peer.")?;
     let commit_ms = options.commit_ms.unwrap_or(PEER_COMMIT_MS);
     let process = streams.start(&site, MODES[0], commit_ms, &place).await?;
-    let idle = process.cpu_seconds()?;
-    let mut figures = plan.carried_out(&site, place.scores).await?;
+    let warm = async {
+        tokio::time::sleep(START + plan.warm_up).await;
+        process.cpu_seconds()
+    };
+    let (figures, idle) = tokio::join!(plan.carried_out(&site, place.scores), warm);
+    let (mut figures, idle) = (figures?, idle?);
     figures.insert("cpu_seconds".to_owned(), process.cpu_seconds()? - idle);
     process.stop().await?;
     site.stop().await?;
@@ -116,7 +142,7 @@ impl Plan {
     fn measure(self, settings: &KafkaSettings, events: &str, scores: &str) -> anyhow::Result<Measured> {
         let keys: Arc<[String]> = (0..CAMPAIGNS).map(|number| Campaign::numbered(number).key()).collect();
         let sent = Arc::new(AtomicU64::new(0));
-        let start = Instant::now() + Duration::from_secs(1);
+        let start = Instant::now() + START;
         let sending = {
             let (settings, events, keys, sent) =
                 (settings.clone(), events.to_owned(), Arc::clone(&keys), Arc::clone(&sent));

@@ -169,6 +169,13 @@ impl Facts {
         }
     }
 
+    /// The log had come at least so far.
+    pub(super) fn restore_log_time(&mut self, at: TimestampMs, origin: &Origin<'_>) {
+        let cause = self.cause(origin);
+        self.advance(at, cause);
+        self.committed = self.clock;
+    }
+
     pub(super) fn is_beyond_horizon(&self, day: Day) -> bool {
         self.clock.oldest.is_some_and(|oldest| day < oldest)
     }

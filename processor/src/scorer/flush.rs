@@ -36,7 +36,8 @@ impl Scorer {
         }
         judgement.rescore_due(&due, facts, &mut moments, out)?;
         facts.write_accounts(&judgement.policy, log_time, out)?;
-        if facts.committed.log_time != facts.clock.log_time {
+        // A score is written at the log time, and one of the newest scores is always kept.
+        if facts.committed.log_time != facts.clock.log_time && !moments.is_told {
             let origin = facts.origin(facts.clock.cause);
             out.watermark(&format!("score/{}", facts.partition), &Watermark { log_time, origin })?;
         }

@@ -102,7 +102,9 @@ impl Judgement {
                 action: score.recommendation,
                 total: score.total,
                 as_of: moment.day,
-                announced_at: log_time,
+                // Facts older than the log time may change a band twice at one moment; both announcements are kept.
+                announced_at: last
+                    .map_or(log_time, |last| log_time.max(TimestampMs(last.announced_at.0 + 1))),
             })
         } else {
             last
@@ -121,6 +123,7 @@ impl Judgement {
             record.reasons = reasons(&found, text, ends, std::mem::take(room));
         }
         out.score(key, &record)?;
+        moments.is_told = true;
         let published = Published::new(&record, content, firing);
         let reasons = if is_news {
             let recommendation = recommendation(&case, record, last);
@@ -155,7 +158,7 @@ fn recommendation<'a>(
         guard: score.guard,
         reasons: score.reasons,
         policy_version: score.policy_version,
-        announced_at: score.scored_at,
+        announced_at: score.announced.map_or(score.scored_at, |announced| announced.announced_at),
         origin: score.origin,
     }
 }

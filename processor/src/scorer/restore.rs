@@ -84,6 +84,9 @@ impl Scorer {
         record: Option<&CampaignScore<'_>>,
     ) -> Result<(), RestoreError> {
         let position = self.restored("scores", key)?;
+        if let Some(record) = record {
+            self.facts.restore_log_time(record.scored_at, &record.origin);
+        }
         let core = &mut self.facts.campaigns[position as usize].core;
         // Days that were forgotten since have been observed all the same.
         let metrics_at = record.and_then(|record| record.metrics_observed_at);
@@ -119,13 +122,10 @@ impl Scorer {
     ) -> Result<(), RestoreError> {
         let number = key.strip_prefix("score/").and_then(|number| number.parse::<i32>().ok());
         let number = number.ok_or_else(|| RestoreError::Key { topic: "watermarks", key: key.to_owned() })?;
-        let facts = &mut self.facts;
-        if number == facts.partition
+        if number == self.facts.partition
             && let Some(record) = record
         {
-            let cause = facts.cause(&record.origin);
-            facts.advance(record.log_time, cause);
-            facts.committed = facts.clock;
+            self.facts.restore_log_time(record.log_time, &record.origin);
         }
         Ok(())
     }

@@ -10,6 +10,8 @@ use crate::calendar;
 #[derive(Debug)]
 pub(super) struct Moments {
     pub(super) at: TimestampMs,
+    /// Whether a record of `scores` tells the moment, so that no watermark has to.
+    pub(super) is_told: bool,
     known: Vec<(Tz, Moment)>,
 }
 
@@ -25,7 +27,7 @@ pub(super) struct Moment {
 
 impl Moments {
     pub(super) fn new(at: TimestampMs) -> Self {
-        Self { at, known: Vec::new() }
+        Self { at, is_told: false, known: Vec::new() }
     }
 
     pub(super) fn in_zone(&mut self, zone: Tz) -> Moment {

@@ -48,12 +48,20 @@ pub struct Records<'a> {
 impl Evidence {
     /// Reads what the topics hold of a campaign. `None` when there is no score of it. Blocks.
     pub fn read(log: &Log, key: &str, partition: i32) -> anyhow::Result<Option<Self>> {
-        let mut found = Self::default();
+        let (mut found, mut decoder, mut failure) = (Self::default(), log.schemas.decoder(), None);
         each(log, Topic::Scores, partition, |record_key, value| {
             if record_key == key {
                 found.score = value.map(<[u8]>::to_vec);
             }
+            // Each tells how far the log had come.
+            match value.map(|value| decoder.decode::<CampaignScore<'_>>(Some(value))).transpose() {
+                Ok(score) => found.log_time = found.log_time.max(score.map(|score| score.scored_at)),
+                Err(error) => failure = Some(error),
+            }
         })?;
+        if let Some(error) = failure.take() {
+            return Err(error).context("a record of scores");
+        }
         if found.score.is_none() {
             return Ok(None);
         }
@@ -71,12 +79,11 @@ impl Evidence {
                 None => found.days.remove(&parts.day),
             };
         })?;
-        let (mut decoder, mark) = (log.schemas.decoder(), format!("score/{partition}"));
-        let mut failure = None;
+        let mark = format!("score/{partition}");
         each(log, Topic::Watermarks, partition, |record_key, value| {
             if record_key == mark && value.is_some() {
                 match decoder.decode::<Watermark<'_>>(value) {
-                    Ok(record) => found.log_time = Some(record.log_time),
+                    Ok(record) => found.log_time = found.log_time.max(Some(record.log_time)),
                     Err(error) => failure = Some(error),
                 }
             }

@@ -10,8 +10,10 @@ mod expected;
 mod intake;
 mod outcome;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use schemas::Decoder;
 use schemas::Topic;
 use schemas::record::{Alert, CampaignDay, CampaignScore, DeadLetter, Lead, Recommendation};
 use serde::Serialize;
@@ -136,16 +138,8 @@ fn topics(site: &Site, letters: &[Committed], findings: &mut Findings) -> anyhow
     for (key, value) in newest(&read(site, Topic::Leads)?) {
         fill(&mut leads, key, rows::lead(&decoder.decode::<Lead<'_>>(Some(value))?));
     }
-    let (mut recommendations, mut alerts, mut twice) = (Table::new(), Table::new(), Vec::new());
-    for record in read(site, Topic::Recommendations)? {
-        // What does not decode is the generator's poison.
-        let Ok(announced) = decoder.decode::<Recommendation<'_>>(record.value.as_deref()) else { continue };
-        let (key, row) = rows::recommendation(&announced);
-        if recommendations.insert(key.clone(), row).is_some() {
-            twice.push(key);
-        }
-    }
-    findings.note("I6", Damage::Doubled, "announcements made twice", &twice);
+    let recommendations = announcements(&read(site, Topic::Recommendations)?, &mut decoder, findings);
+    let mut alerts = Table::new();
     for record in read(site, Topic::Alerts)? {
         let Ok(alert) = decoder.decode::<Alert<'_>>(record.value.as_deref()) else { continue };
         let (key, row) =
@@ -158,6 +152,33 @@ fn topics(site: &Site, letters: &[Committed], findings: &mut Findings) -> anyhow
         table.insert(format!("{}/{}", record.partition, record.offset), rows::dead_letter(&letter));
     }
     Ok(Topics { days, scores, api, leads, recommendations, alerts, letters: table })
+}
+
+/// Every announcement has a key of its own and names the action of the one before: a repeated and a lost one do not.
+fn announcements(records: &[Committed], decoder: &mut Decoder, findings: &mut Findings) -> Table {
+    let (mut rows, mut newest) = (Table::new(), BTreeMap::new());
+    let (mut twice, mut unchained) = (Vec::new(), Vec::new());
+    for record in records {
+        // What does not decode is the generator's poison.
+        let Ok(announced) = decoder.decode::<Recommendation<'_>>(record.value.as_deref()) else { continue };
+        let (key, row) = rows::recommendation(&announced);
+        let told = || format!("{key} at {}/{}", record.partition, record.offset);
+        let campaign = (
+            announced.platform.to_owned(),
+            announced.account_id.to_owned(),
+            announced.campaign_id.to_owned(),
+        );
+        if newest.insert(campaign, announced.action) != announced.previous_action {
+            unchained.push(format!("{} after {:?}", told(), announced.previous_action));
+        }
+        if rows.contains_key(&key) {
+            twice.push(told());
+        }
+        rows.insert(key, row);
+    }
+    findings.note("I6", Damage::Doubled, "announcements made twice", &twice);
+    findings.note("I6", Damage::WrongFigures, "announcements that do not follow the one before", &unchained);
+    rows
 }
 
 fn check_stores(site: &Site, topics: &Topics, findings: &mut Findings) -> anyhow::Result<()> {
