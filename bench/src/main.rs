@@ -51,6 +51,8 @@ enum Command {
     Sinks,
     /// How long a fact takes through `score` at a steady rate: percentiles, open loop.
     Latency(LatencyArgs),
+    /// How long a webhook takes until Postgres shows the recommendation that counts it, at steady rates: percentiles, open loop.
+    EndToEnd(EndToEndArgs),
     /// Signed webhooks through the door to Kafka, and through the same server without Kafka.
     Door,
     /// The door without Kafka, for `door`.
@@ -106,6 +108,20 @@ pub struct LatencyArgs {
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub seconds: u64,
     /// Facts of the first seconds do not count: the broker's compiler takes a core for about forty.
+    #[arg(long, default_value_t = 45, value_parser = clap::value_parser!(u64).range(0..=600))]
+    pub warm_up: u64,
+}
+
+/// What `end-to-end` sends.
+#[derive(Clone, Debug, Args)]
+pub struct EndToEndArgs {
+    /// Webhooks a second; several rates are measured one after the other.
+    #[arg(long = "rate", value_delimiter = ',', default_values_t = [100, 5_000])]
+    pub rates: Vec<u64>,
+    /// For so many seconds, after the warm-up.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub seconds: u64,
+    /// Webhooks of the first seconds do not count.
     #[arg(long, default_value_t = 45, value_parser = clap::value_parser!(u64).range(0..=600))]
     pub warm_up: u64,
 }

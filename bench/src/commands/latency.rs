@@ -24,7 +24,7 @@ use crate::{LatencyArgs, Options, Peer};
 
 const CAMPAIGNS: u64 = 20_000;
 /// From the order to begin to the first fact.
-const START: Duration = Duration::from_secs(1);
+pub(super) const START: Duration = Duration::from_secs(1);
 /// What is still under way at the end is waited for so long.
 const DRAIN: Duration = Duration::from_secs(30);
 /// Shorter commits cost Streams throughput and gain it latency.
@@ -264,7 +264,8 @@ fn fact(number: u64, batch_id: &str) -> anyhow::Result<Event<'_>> {
     })
 }
 
-fn summary(mut latencies: Vec<f64>, worst_lateness: Duration) -> Measured {
+/// Percentiles of latencies, milliseconds.
+pub(super) fn summary(mut latencies: Vec<f64>, worst_lateness: Duration) -> Measured {
     latencies.sort_unstable_by(f64::total_cmp);
     let at = |per_mille: usize| {
         let last = latencies.len().saturating_sub(1);

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod door;
+mod end_to_end;
 mod floor;
 mod growth;
 mod posting;
@@ -37,6 +38,7 @@ pub async fn run(command: Command, options: &Options) -> anyhow::Result<()> {
         Command::Backtest => backtest::run(options).await?,
         Command::Sinks => sinks::run(options).await?,
         Command::Latency(args) => latency::run(options, args).await?,
+        Command::EndToEnd(args) => end_to_end::run(options, args).await?,
         Command::Door => door::run(options).await?,
         Command::Http { listen, secret } => return door::serve(listen, &secret).await,
         Command::Restore => restore::run(options).await?,

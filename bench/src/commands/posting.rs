@@ -27,7 +27,8 @@ pub fn post_all(url: &str, secret: &Secret, posts: Vec<CrmMessage>) -> anyhow::R
     })
 }
 
-fn post(agent: &ureq::Agent, url: &str, secret: &Secret, message: &CrmMessage) -> anyhow::Result<()> {
+/// Posts one, and returns when it is acknowledged.
+pub fn post(agent: &ureq::Agent, url: &str, secret: &Secret, message: &CrmMessage) -> anyhow::Result<()> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock")?.as_secs();
     let timestamp = i64::try_from(now)?;
     let answer = agent

@@ -19,6 +19,8 @@ pub(super) struct CampaignState {
     pub(super) key: Box<str>,
     /// The parts of the key where they are escaped in it, else nothing.
     parts: Option<Box<[Box<str>; 3]>>,
+    /// Where the parts of the key are divided.
+    colons: [u32; 2],
     pub(super) about: About,
     pub(super) core: Core,
     pub(super) days: Days,
@@ -56,10 +58,13 @@ impl CampaignState {
         let spend_min = accounts().map(|account| spend_min(&account)).min().unwrap_or(Micros(i64::MAX));
         let account_zone = accounts().find_map(|account| account.time_zone);
         let is_escaped = key.contains('%');
+        let mut colons = key.match_indices(':').map(|(at, _)| u32::try_from(at).ok());
+        let colons = [colons.next()??, colons.next()??];
         let parts = is_escaped.then(|| Box::new(parts.map(|part| part.into_owned().into_boxed_str())));
         Some(Self {
             key: key.into(),
             parts,
+            colons,
             about: About { profile: Arc::default(), zone: account_zone.unwrap_or(Tz::UTC) },
             core: Core { metrics_at: None, currency: None, known_since },
             days: Days::default(),
@@ -73,8 +78,8 @@ impl CampaignState {
         if let Some(parts) = &self.parts {
             return [&parts[0], &parts[1], &parts[2]];
         }
-        let mut parts = self.key.split(':');
-        std::array::from_fn(|_| parts.next().unwrap_or_default())
+        let [first, second] = self.colons.map(|at| at as usize);
+        [&self.key[..first], &self.key[first + 1..second], &self.key[second + 1..]]
     }
 
     /// What the campaign's money is counted in, as its profile or its figures say.

@@ -86,17 +86,24 @@ impl Facts {
     }
 }
 
+/// The numbers below a hundred, two digits each.
+const PAIRS: &str = "\
+    0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
+    5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+
 /// The key of a day's record, written into a text that is used again: as [`DayKey`] shows it, without formatting.
 fn day_key<'t>(campaign_key: &str, day: Day, text: &'t mut String) -> &'t str {
     text.clear();
     let (year, month, date) = day.ymd();
+    let pair = |number: u32| {
+        let at = 2 * (number % 100) as usize;
+        &PAIRS[at..at + 2]
+    };
     if let Ok(year @ 0..=9_999) = u32::try_from(year) {
-        let digit = |number: u32| char::from_digit(number % 10, 10).unwrap_or('0');
-        let [century, year] = [year / 100, year % 100].map(|pair| [digit(pair / 10), digit(pair)]);
-        let [month, date] = [month, date].map(|pair| ['-', digit(pair / 10), digit(pair)]);
         text.push_str(campaign_key);
-        text.push('@');
-        text.extend(century.into_iter().chain(year).chain(month).chain(date));
+        for piece in ["@", pair(year / 100), pair(year), "-", pair(month), "-", pair(date)] {
+            text.push_str(piece);
+        }
     } else {
         write!(text, "{}", DayKey { campaign_key, day }).expect("writing to a String cannot fail");
     }

@@ -58,11 +58,11 @@ impl Role {
         !matches!(self, Self::Ingest | Self::Serve)
     }
 
-    /// How many processes of it a run has. Two stages each, so that partitions move when one dies or freezes.
+    /// How many processes of it a run has. Three of each stage, so that partitions move to two others when one dies or freezes.
     #[must_use]
     pub const fn processes(self) -> usize {
         match self {
-            Self::Normalize | Self::Score => 2,
+            Self::Normalize | Self::Score => 3,
             _ => 1,
         }
     }

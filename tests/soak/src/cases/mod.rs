@@ -177,7 +177,7 @@ fn processes() -> Vec<Case> {
             "workers killed in rotation lose nothing and repeat nothing",
             [Role::Normalize, Role::Score]
                 .into_iter()
-                .flat_map(|role| [kill(role, 0), kill(role, 1)])
+                .flat_map(|role| [kill(role, 0), kill(role, 1), kill(role, 2)])
                 .collect(),
         ),
         case(
