@@ -45,6 +45,8 @@ enum Command {
     Score,
     /// What cannot be undercut: reading alone, passing on in a transaction, rows into both stores without a sink.
     Floor,
+    /// The command `csv` with a large file: rows to records in one transaction.
+    Csv,
     /// The command `backtest` over the topic of `score`: two policies at full speed.
     Backtest,
     /// Days and scores into ClickHouse, then into Postgres.

@@ -28,7 +28,7 @@ def main():
         commit_interval=int(options["commit-ms"]) / 1_000,
         auto_offset_reset="earliest",
         state_dir=options["state-folder"],
-        producer_extra_config={"linger.ms": 2, "compression.type": "lz4", "retry.backoff.ms": 2},
+        producer_extra_config={"linger.ms": 100, "compression.type": "none", "retry.backoff.ms": 2},
         consumer_extra_config={"fetch.queue.backoff.ms": 2, "fetch.wait.max.ms": 100},
         loglevel="INFO",
     )

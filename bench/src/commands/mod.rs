@@ -1,6 +1,7 @@
 //! One file per measurement.
 
 mod backtest;
+mod csv;
 mod door;
 mod end_to_end;
 mod floor;
@@ -35,6 +36,7 @@ pub async fn run(command: Command, options: &Options) -> anyhow::Result<()> {
         Command::Normalize => normalize::normalize(options).await?,
         Command::Score => score::run(options).await?,
         Command::Floor => floor::run(options).await?,
+        Command::Csv => csv::run(options).await?,
         Command::Backtest => backtest::run(options).await?,
         Command::Sinks => sinks::run(options).await?,
         Command::Latency(args) => latency::run(options, args).await?,

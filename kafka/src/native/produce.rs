@@ -9,7 +9,7 @@ use std::time::Duration;
 use rdkafka::bindings as native;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
-use rdkafka::types::RDKafkaRespErr;
+use rdkafka::types::{RDKafkaConfRes, RDKafkaRespErr};
 
 use crate::record::{Placement, Record};
 
@@ -19,6 +19,8 @@ const BY_KEY: i32 = -1;
 /// The topics of a producer.
 pub(crate) struct Topics<C: ProducerContext + 'static> {
     known: Vec<(String, *mut native::rd_kafka_topic_t)>,
+    /// Topics whose batches are sent as they are, whatever the producer's setting.
+    uncompressed: Vec<String>,
     /// Dropped after the topics.
     producer: Arc<BaseProducer<C>>,
 }
@@ -28,7 +30,12 @@ unsafe impl<C: ProducerContext + 'static> Send for Topics<C> {}
 
 impl<C: ProducerContext<DeliveryOpaque = ()> + 'static> Topics<C> {
     pub(crate) fn new(producer: Arc<BaseProducer<C>>) -> Self {
-        Self { known: Vec::new(), producer }
+        Self { known: Vec::new(), uncompressed: Vec::new(), producer }
+    }
+
+    /// Leaves the batches of these topics uncompressed. To be called before anything is sent.
+    pub(crate) fn leave_uncompressed(&mut self, topics: &[String]) {
+        self.uncompressed = topics.to_vec();
     }
 
     /// Copies a record without headers and time into the producer's queue.
@@ -70,14 +77,41 @@ impl<C: ProducerContext<DeliveryOpaque = ()> + 'static> Topics<C> {
         }
         let name = CString::new(topic).map_err(|_| Code::InvalidTopic)?;
         let client = self.producer.client().native_ptr();
-        // SAFETY: the client lives as long as `self`, and no settings of its own are given to the topic.
-        let handle = unsafe { native::rd_kafka_topic_new(client, name.as_ptr(), ptr::null_mut()) };
+        let is_uncompressed = self.uncompressed.iter().any(|uncompressed| uncompressed == topic);
+        let settings = if is_uncompressed { self.uncompressed_settings()? } else { ptr::null_mut() };
+        // SAFETY: the client lives as long as `self`; the settings are ours or none, and become the topic's.
+        let handle = unsafe { native::rd_kafka_topic_new(client, name.as_ptr(), settings) };
         if handle.is_null() {
-            // SAFETY: reads a number of this thread.
-            return Err(unsafe { native::rd_kafka_last_error() }.into());
+            // SAFETY: reads a number of this thread; settings that no topic has taken are still ours.
+            return Err(unsafe {
+                let refused = native::rd_kafka_last_error();
+                if !settings.is_null() {
+                    native::rd_kafka_topic_conf_destroy(settings);
+                }
+                refused
+            }
+            .into());
         }
         self.known.push((topic.to_owned(), handle));
         Ok(handle)
+    }
+}
+
+impl<C: ProducerContext + 'static> Topics<C> {
+    /// The producer's settings of topics, without compression.
+    fn uncompressed_settings(&self) -> Result<*mut native::rd_kafka_topic_conf_t, Code> {
+        // SAFETY: the client lives as long as `self`; name and value end with NUL, and no room for a reason is given.
+        unsafe {
+            let settings = native::rd_kafka_default_topic_conf_dup(self.producer.client().native_ptr());
+            let (name, value) = (c"compression.codec", c"none");
+            let set =
+                native::rd_kafka_topic_conf_set(settings, name.as_ptr(), value.as_ptr(), ptr::null_mut(), 0);
+            if set != RDKafkaConfRes::RD_KAFKA_CONF_OK {
+                native::rd_kafka_topic_conf_destroy(settings);
+                return Err(Code::InvalidArgument);
+            }
+            Ok(settings)
+        }
     }
 }
 

@@ -75,7 +75,7 @@ impl StageConfig {
             guarantee: ProcessingGuarantee::ExactlyOnce,
             commit_interval: Duration::from_millis(100),
             commit_interval_idle: Duration::from_millis(5),
-            max_batch_records: 100_000,
+            max_batch_records: 500_000,
             max_batch_bytes: 64 << 20,
             session_timeout: Duration::from_secs(45),
             max_poll_interval: Duration::from_secs(300),

@@ -18,6 +18,9 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(
     from.left.is_empty().then_some(value)
 }
 
+/// The top bits of eight bytes.
+const TOPS: u64 = 0x8080_8080_8080_8080;
+
 /// What is left of a datum. Every method takes a value from its front, or says that it is not plainly there.
 struct Datum<'a> {
     left: &'a [u8],
@@ -35,6 +38,29 @@ impl<'a> Datum<'a> {
     /// A signed number, folded (0, -1, 1, -2 … are 0, 1, 2, 3 …), lowest bits first.
     #[inline]
     fn long(&mut self) -> Result<i64, NotPlain> {
+        // Most numbers are small: branches of unions, lengths, counts.
+        if let Some((&byte, rest)) = self.left.split_first()
+            && byte & MORE == 0
+        {
+            self.left = rest;
+            return Ok(unfolded(u64::from(byte)));
+        }
+        if let Some(word) = self.left.first_chunk().map(|word| u64::from_le_bytes(*word)) {
+            // The top bit of a byte says that another follows.
+            let bits = (!word & TOPS).trailing_zeros() + 1;
+            if bits <= u64::BITS {
+                let number = word & (u64::MAX >> (u64::BITS - bits));
+                self.left = &self.left[bits as usize / 8..];
+                // One that is longer than it need be is not plainly in order.
+                let is_plain = number >> (bits - 8) != 0;
+                return if is_plain { Ok(unfolded(joined(number))) } else { Err(NotPlain) };
+            }
+        }
+        self.long_at_the_end()
+    }
+
+    /// One that has nine bytes or more, or fewer than eight bytes left to look at.
+    fn long_at_the_end(&mut self) -> Result<i64, NotPlain> {
         let (mut folded, mut shift) = (0_u64, 0);
         loop {
             let byte = self.byte()?;
@@ -42,8 +68,7 @@ impl<'a> Datum<'a> {
             if byte & MORE == 0 {
                 // One that is longer than it need be, or than 64 bits, is not plainly in order.
                 let is_plain = shift == 0 || (byte != 0 && (shift < 63 || byte == 1));
-                let unfolded = (folded >> 1).cast_signed() ^ -(folded & 1).cast_signed();
-                return if is_plain { Ok(unfolded) } else { Err(NotPlain) };
+                return if is_plain { Ok(unfolded(folded)) } else { Err(NotPlain) };
             }
             shift += BITS;
             if shift > 63 {
@@ -59,6 +84,19 @@ impl<'a> Datum<'a> {
         self.left = rest;
         Ok(bytes)
     }
+}
+
+/// Joins the lower seven bits of each of eight bytes, two by two.
+#[inline]
+fn joined(bytes: u64) -> u64 {
+    let pairs = (bytes & 0x007f_007f_007f_007f) | ((bytes & 0x7f00_7f00_7f00_7f00) >> 1);
+    let fours = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x3fff_0000_3fff_0000) >> 2);
+    (fours & 0x0fff_ffff) | ((fours & 0x0fff_ffff_0000_0000) >> 4)
+}
+
+#[inline]
+fn unfolded(folded: u64) -> i64 {
+    (folded >> 1).cast_signed() ^ -(folded & 1).cast_signed()
 }
 
 /// The value that comes next.
