@@ -204,13 +204,7 @@ pub(crate) fn committed(
     partitions: &[TopicPartition],
     patience: Duration,
 ) -> Result<Vec<CommittedOffset>, KafkaError> {
-    let mut asked = TopicPartitionList::with_capacity(partitions.len());
-    for partition in partitions {
-        asked.add_partition(&partition.topic, partition.partition);
-    }
-    let answer = consumer
-        .committed_offsets(asked, patience)
-        .map_err(KafkaError::client("asking for committed offsets"))?;
+    let answer = crate::topics::committed_offsets(consumer, partitions, patience)?;
     let mut committed = Vec::with_capacity(partitions.len());
     for partition in partitions {
         let Some(element) = answer.find_partition(&partition.topic, partition.partition) else { continue };

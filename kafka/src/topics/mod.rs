@@ -6,17 +6,16 @@
 mod offsets;
 mod report;
 
-pub(crate) use offsets::{cluster_info, inspector, partitions_of, watermarks};
+pub(crate) use offsets::{cluster_info, committed_offsets, inspector, partitions_of, watermarks};
 pub use report::{ClusterInfo, ConfigDifference, PartitionLag, PartitionOffsets, TopicReport, TopicSpec};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::TopicPartitionList;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::RDKafkaErrorCode;
 
 use crate::client::QuietContext;
@@ -144,13 +143,8 @@ impl Admin {
             let config = settings.assigned_consumer(&group, Isolation::ReadUncommitted, 1 << 20)?;
             let client = BaseConsumer::from_config_and_context(&config, QuietContext)
                 .map_err(KafkaError::client("consumer"))?;
-            let mut asked = TopicPartitionList::with_capacity(ends.len());
-            for end in &ends {
-                asked.add_partition(&end.partition.topic, end.partition.partition);
-            }
-            let committed = client
-                .committed_offsets(asked, settings.request_timeout)
-                .map_err(KafkaError::client("asking for committed offsets"))?;
+            let partitions: Vec<_> = ends.iter().map(|end| end.partition.clone()).collect();
+            let committed = committed_offsets(&client, &partitions, settings.request_timeout)?;
             Ok(ends.into_iter().map(|end| offsets::lag_of(end, &committed)).collect())
         })
         .await

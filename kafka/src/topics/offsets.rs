@@ -124,3 +124,26 @@ fn list_offsets<C: rdkafka::consumer::ConsumerContext>(
         }
     }
 }
+
+/// OffsetFetch, asked again while the group's coordinator moves or loads: a broker answers so for a moment after its start, and
+/// when it takes the group over. Blocks for at most `patience` and one more request.
+pub(crate) fn committed_offsets<C: rdkafka::consumer::ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+    patience: Duration,
+) -> Result<TopicPartitionList, KafkaError> {
+    let end = Instant::now() + patience;
+    loop {
+        let mut asked = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            asked.add_partition(&partition.topic, partition.partition);
+        }
+        match client.committed_offsets(asked, patience) {
+            Ok(answer) => return Ok(answer),
+            Err(error) if error.is_transient() && Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(error) => return Err(KafkaError::client("asking for committed offsets")(error)),
+        }
+    }
+}

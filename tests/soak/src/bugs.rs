@@ -48,7 +48,13 @@ pub fn plan(bug: &str, seed: u64) -> anyhow::Result<Plan> {
         time: seconds(time),
     };
     let faults = match bug {
-        "commit_before_insert" => vec![kill(Role::SinkClickhouse, Link::ClickHouse, 3)],
+        // Between its offsets and its insert, so that the batch of that moment is the one that is lost.
+        "commit_before_insert" => vec![Fault::CrashPoint {
+            role: Role::SinkClickhouse,
+            process: 0,
+            point: "clickhouse.before_insert",
+            pass: 3,
+        }],
         "ack_before_delivery" => vec![kill(Role::Ingest, Link::Kafka, 3)],
         // Beyond the transaction's timeout and within the session's: the transaction is lost, the partitions stay.
         "state_kept_on_abort" => vec![hang(Link::Kafka, 7), hang(Link::Kafka, 7)],
