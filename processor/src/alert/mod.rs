@@ -20,9 +20,9 @@ use schemas::{Day, Micros, TimestampMs};
 
 pub(crate) use code::{AlertCode, Codes};
 pub(crate) use stale::age_class;
+pub(crate) use sums::Sums;
 
 use crate::policy::EffectivePolicy;
-use sums::Sums;
 
 /// What the alerts of a campaign are judged by.
 #[derive(Clone, Copy, Debug)]
@@ -44,18 +44,8 @@ pub(crate) struct CampaignView<'a> {
     pub(crate) lifetime_spend: Micros,
     /// ISO 4217.
     pub(crate) currency: Option<&'a str>,
-    /// The known days with an age of 0 to 30, each once; others do not count.
-    pub(crate) days: &'a [AlertDay],
-}
-
-/// The figures of a day that alerts read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct AlertDay {
-    pub(crate) day: Day,
-    pub(crate) spend: Micros,
-    pub(crate) impressions: i64,
-    /// The larger of the platform's and the CRM's.
-    pub(crate) leads: i64,
+    /// Its figures, summed.
+    pub(crate) sums: Sums,
 }
 
 /// What the alerts of an account are judged by.
@@ -87,7 +77,7 @@ type Words = (Option<f64>, Option<f64>, String);
 /// Which alerts of a campaign hold now. `firing` are those that did before: a daily budget that was exhausted early
 /// stays so until the day's end, whatever the hour.
 pub(crate) fn campaign_alerts(view: &CampaignView<'_>, firing: Codes, policy: &EffectivePolicy) -> Codes {
-    let sums = Sums::of(view);
+    let sums = &view.sums;
     let alerts = &policy.alerts;
     let target = policy.score.cost_per_lead_target;
     let mut holding = Codes::default();
@@ -97,20 +87,20 @@ pub(crate) fn campaign_alerts(view: &CampaignView<'_>, firing: Codes, policy: &E
         }
     };
     let spike = &alerts.spend_spike;
-    set(AlertCode::SpendSpike, spike.enabled, spike::spend_holds(&sums, spike, target));
+    set(AlertCode::SpendSpike, spike.enabled, spike::spend_holds(sums, spike, target));
     let spike = &alerts.cost_per_lead_spike;
-    set(AlertCode::CostPerLeadSpike, spike.enabled, spike::cost_per_lead_holds(&sums, spike, target));
+    set(AlertCode::CostPerLeadSpike, spike.enabled, spike::cost_per_lead_holds(sums, spike, target));
     let stale = &alerts.stale_data;
-    set(AlertCode::StaleData, stale.enabled, stale::holds(view, &sums, stale));
+    set(AlertCode::StaleData, stale.enabled, stale::holds(view, sums, stale));
     let stale = &alerts.very_stale_data;
-    set(AlertCode::VeryStaleData, stale.enabled, stale::holds(view, &sums, stale));
+    set(AlertCode::VeryStaleData, stale.enabled, stale::holds(view, sums, stale));
     let unused = &alerts.unused_campaign;
-    set(AlertCode::UnusedCampaign, unused.enabled, unused::holds(view, &sums, unused));
+    set(AlertCode::UnusedCampaign, unused.enabled, unused::holds(view, sums, unused));
     let drop = &alerts.lead_drop;
-    set(AlertCode::LeadDrop, drop.enabled, lead_drop::holds(&sums, drop));
+    set(AlertCode::LeadDrop, drop.enabled, lead_drop::holds(sums, drop));
     let budget = &alerts.budget_exhausted;
     let was_firing = firing.contains(AlertCode::BudgetExhausted);
-    set(AlertCode::BudgetExhausted, budget.enabled, budget::holds(view, &sums, was_firing, budget));
+    set(AlertCode::BudgetExhausted, budget.enabled, budget::holds(view, sums, was_firing, budget));
     holding
 }
 
@@ -134,32 +124,32 @@ pub(crate) fn describe_campaign(
     state: AlertState,
     policy: &EffectivePolicy,
 ) -> Option<Description> {
-    let sums = Sums::of(view);
+    let sums = &view.sums;
     let alerts = &policy.alerts;
     let fires = state == AlertState::Firing;
     let (severity, words) = match code {
         AlertCode::SpendSpike => {
             let spike = &alerts.spend_spike;
-            (spike.severity, spike::spend_words(view, &sums, fires, spike))
+            (spike.severity, spike::spend_words(view, sums, fires, spike))
         }
         AlertCode::CostPerLeadSpike => {
             let spike = &alerts.cost_per_lead_spike;
-            (spike.severity, spike::cost_per_lead_words(view, &sums, fires, spike))
+            (spike.severity, spike::cost_per_lead_words(view, sums, fires, spike))
         }
         AlertCode::StaleData => {
-            (alerts.stale_data.severity, stale::words(view, &sums, fires, &alerts.stale_data))
+            (alerts.stale_data.severity, stale::words(view, sums, fires, &alerts.stale_data))
         }
         AlertCode::VeryStaleData => {
-            (alerts.very_stale_data.severity, stale::words(view, &sums, fires, &alerts.very_stale_data))
+            (alerts.very_stale_data.severity, stale::words(view, sums, fires, &alerts.very_stale_data))
         }
         AlertCode::UnusedCampaign => {
-            (alerts.unused_campaign.severity, unused::words(view, &sums, fires, &alerts.unused_campaign))
+            (alerts.unused_campaign.severity, unused::words(view, sums, fires, &alerts.unused_campaign))
         }
         AlertCode::LeadDrop => {
-            (alerts.lead_drop.severity, lead_drop::words(view, &sums, fires, &alerts.lead_drop))
+            (alerts.lead_drop.severity, lead_drop::words(view, sums, fires, &alerts.lead_drop))
         }
         AlertCode::BudgetExhausted => {
-            (alerts.budget_exhausted.severity, budget::words(view, &sums, fires, &alerts.budget_exhausted))
+            (alerts.budget_exhausted.severity, budget::words(view, sums, fires, &alerts.budget_exhausted))
         }
         AlertCode::DataQuality | AlertCode::AccountFailure => return None,
     };

@@ -1,32 +1,12 @@
-//! What the alerts of a campaign read of its days, summed in one pass: integers, so that the order cannot show.
+//! What the alerts of a campaign read of its days.
 
-use super::CampaignView;
-
-/// Ages 0 to 30.
-const AGES: usize = 31;
-/// Days no alert sums, summed nowhere that is read.
-const UNREAD: usize = 5;
-/// For each age, where it is summed: 0 today, 1 yesterday, 2 the rest of the last 7 days, 3 the 8th day before, which
-/// belongs to the prior weeks and to the 7 days before yesterday, 4 the rest of the prior weeks.
-const PLACE: [usize; AGES] = {
-    let mut place = [UNREAD; AGES];
-    let mut age = 0;
-    while age <= 28 {
-        place[age] = match age {
-            0 | 1 => age,
-            2..=7 => 2,
-            8 => 3,
-            _ => 4,
-        };
-        age += 1;
-    }
-    place
-};
+use crate::score::Window;
+use crate::score::window::{EIGHTH, PRIOR, Place, TODAY, WEEK, YESTERDAY};
 
 /// Sums over the days of a campaign, nothing below 0. Money in micros, whose whole numbers keep a product such as
 /// share times budget from missing its threshold by a rounding.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sums {
+pub(crate) struct Sums {
     pub(super) spend_today: f64,
     pub(super) yesterday: Total,
     /// Ages 2 to 8, the 7 days before yesterday, and how many of them were active.
@@ -41,49 +21,26 @@ pub(super) struct Sums {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Total {
+pub(crate) struct Total {
     pub(super) spend: f64,
     pub(super) leads: f64,
 }
 
-impl Sums {
-    pub(super) fn of(view: &CampaignView<'_>) -> Self {
-        let (mut spend, mut leads, mut active) = ([0_i64; 6], [0_i64; 6], [0_u8; 6]);
-        let mut add = |at: usize, run: (i64, i64, u8)| {
-            spend[at] = spend[at].saturating_add(run.0);
-            leads[at] = leads[at].saturating_add(run.1);
-            active[at] = active[at].saturating_add(run.2);
-        };
-        let mut delivered = None::<u8>;
-        // The days of one place follow each other, so they are summed in registers until the place changes.
-        let (mut at, mut run) = (UNREAD, (0_i64, 0_i64, 0_u8));
-        for day in view.days {
-            let Ok(age) = u8::try_from(i64::from(view.as_of.0) - i64::from(day.day.0)) else { continue };
-            let Some(&place) = PLACE.get(usize::from(age)) else { continue };
-            if place != at {
-                add(at, run);
-                (at, run) = (place, (0, 0, 0));
-            }
-            run.0 = run.0.saturating_add(day.spend.0);
-            run.1 = run.1.saturating_add(day.leads);
-            if day.impressions > 0 || day.spend.0 > 0 {
-                run.2 = run.2.saturating_add(1);
-                delivered = Some(delivered.map_or(age, |newest| newest.min(age)));
-            }
-        }
-        add(at, run);
+impl From<&Window> for Sums {
+    fn from(window: &Window) -> Self {
         let total = |places: &[usize]| {
-            let sum = |of: &[i64; 6]| places.iter().fold(0_i64, |sum, &at| sum.saturating_add(of[at]));
-            Total { spend: count(sum(&spend)), leads: count(sum(&leads)) }
+            let Place { spend, leads } = window.over(places);
+            Total { spend: count(spend), leads: count(leads) }
         };
+        let active = window.active();
         Self {
-            spend_today: count(spend[0]),
-            yesterday: total(&[1]),
-            before: total(&[2, 3]),
-            before_active: active[2].saturating_add(active[3]),
-            recent: total(&[1, 2]),
-            prior: total(&[3, 4]),
-            delivered_age: delivered,
+            spend_today: total(&[TODAY]).spend,
+            yesterday: total(&[YESTERDAY]),
+            before: total(&[WEEK, EIGHTH]),
+            before_active: u8::try_from((active >> 2 & 0x7f).count_ones()).unwrap_or(u8::MAX),
+            recent: total(&[YESTERDAY, WEEK]),
+            prior: total(&[EIGHTH, PRIOR]),
+            delivered_age: (active != 0).then(|| u8::try_from(active.trailing_zeros()).unwrap_or(u8::MAX)),
         }
     }
 }

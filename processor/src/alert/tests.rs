@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Policy;
+use crate::score::{ScoreDay, Window};
 
 const TODAY: Day = Day(20_000);
 const HOUR_MS: i64 = 3_600_000;
@@ -13,12 +14,17 @@ fn policy(text: &str) -> std::sync::Arc<EffectivePolicy> {
     Policy::from_toml(text).unwrap().account("facebook", "1")
 }
 
-fn day(age: i32, spend: &str, leads: i64) -> AlertDay {
-    AlertDay { day: Day(TODAY.0 - age), spend: Micros::parse(spend).unwrap(), impressions: 0, leads }
+fn day(age: i32, spend: &str, leads: i64) -> ScoreDay {
+    let spend = Micros::parse(spend).unwrap();
+    ScoreDay { day: Day(TODAY.0 - age), spend, platform_leads: leads, ..ScoreDay::default() }
+}
+
+fn summed(as_of: Day, days: &[ScoreDay]) -> Sums {
+    Sums::from(&Window::of(as_of, days.iter()))
 }
 
 /// An ACTIVE campaign with fresh figures, known for 40 days, noon of its day.
-fn view(days: &[AlertDay]) -> CampaignView<'_> {
+fn view(days: &[ScoreDay]) -> CampaignView<'static> {
     let log_time = TimestampMs(TODAY.midnight_utc().0 + 12 * HOUR_MS);
     CampaignView {
         as_of: TODAY,
@@ -31,8 +37,14 @@ fn view(days: &[AlertDay]) -> CampaignView<'_> {
         lifetime_budget: None,
         lifetime_spend: Micros::ZERO,
         currency: Some("USD"),
-        days,
+        sums: summed(TODAY, days),
     }
+}
+
+/// The day after, with the same figures.
+fn tomorrow(view: CampaignView<'static>, days: &[ScoreDay]) -> CampaignView<'static> {
+    let as_of = Day(TODAY.0 + 1);
+    CampaignView { as_of, sums: summed(as_of, days), ..view }
 }
 
 fn alerts(view: &CampaignView<'_>, policy: &EffectivePolicy) -> Vec<&'static str> {
@@ -49,11 +61,11 @@ fn words(code: AlertCode, view: &CampaignView<'_>, state: AlertState) -> (Option
 }
 
 /// The 7 days before yesterday, each the same.
-fn week(spend: &str, leads: i64) -> Vec<AlertDay> {
+fn week(spend: &str, leads: i64) -> Vec<ScoreDay> {
     (2..=8).rev().map(|age| day(age, spend, leads)).collect()
 }
 
-fn with(mut days: Vec<AlertDay>, more: &[AlertDay]) -> Vec<AlertDay> {
+fn with(mut days: Vec<ScoreDay>, more: &[ScoreDay]) -> Vec<ScoreDay> {
     days.extend(more);
     days
 }
@@ -74,7 +86,7 @@ fn a_spend_spike_needs_active_days_and_more_than_pennies() {
     check(&view(&with(enough, &[day(1, "100.00", 10)])), &[]);
     check(&view(&with(week("5.00", 1), &[day(1, "27.65", 6)])), &[]);
     check(&view(&with(week("5.00", 1), &[day(1, "27.66", 6)])), &["SPEND_SPIKE"]);
-    let shown: Vec<_> = (2..=8).map(|age| AlertDay { impressions: 9, ..day(age, "0", 0) }).collect();
+    let shown: Vec<_> = (2..=8).map(|age| ScoreDay { impressions: 9, ..day(age, "0", 0) }).collect();
     check(&view(&with(shown, &[day(1, "150.00", 9)])), &[]);
 }
 
@@ -87,7 +99,7 @@ fn a_spend_spike_names_both_figures_while_it_fires_and_after() {
     let expected = (Some(300.0), Some(214.29), sentence.to_owned());
     assert_eq!(words(code, &view(&days), AlertState::Firing), expected);
     let sentence = "Yesterday's spend was 0.00 USD; the mean of the 7 days before was 165.31 USD.";
-    let later = CampaignView { as_of: Day(TODAY.0 + 1), ..view(&days) };
+    let later = tomorrow(view(&days), &days);
     check(&later, &[]);
     assert_eq!(words(code, &later, AlertState::Resolved).2, sentence);
 }
@@ -169,7 +181,7 @@ fn an_active_campaign_is_unused_after_7_full_days_without_delivery() {
     check(&view(&week_ago), &["UNUSED_CAMPAIGN"]);
     check(&view(&later), &[]);
     check(&view(&[]), &["UNUSED_CAMPAIGN"]);
-    let shown_today = [day(20, "0.01", 0), AlertDay { impressions: 1, ..day(0, "0", 0) }];
+    let shown_today = [day(20, "0.01", 0), ScoreDay { impressions: 1, ..day(0, "0", 0) }];
     check(&view(&shown_today), &[]);
     check(&CampaignView { status: Some("PAUSED"), ..view(&[]) }, &[]);
     check(&CampaignView { status: None, ..view(&[]) }, &[]);
@@ -187,7 +199,7 @@ fn an_active_campaign_is_unused_after_7_full_days_without_delivery() {
 }
 
 /// The same figures on each of the 21 days before, then on each of the last 7.
-fn four_weeks(prior: (&str, i64), recent: (&str, i64)) -> Vec<AlertDay> {
+fn four_weeks(prior: (&str, i64), recent: (&str, i64)) -> Vec<ScoreDay> {
     let figures = |age| if age > 7 { prior } else { recent };
     (1..=28).rev().map(|age| day(age, figures(age).0, figures(age).1)).collect()
 }
@@ -200,7 +212,7 @@ fn a_lead_drop_fires_at_half_the_leads_of_a_week_for_the_same_money() {
     let sentence = "The last 7 days brought only 7 leads for 7.00 USD; a week of the 21 days before brought 14.0 for 7.00 USD.";
     let expected = (Some(7.0), Some(7.0), sentence.to_owned());
     assert_eq!(words(AlertCode::LeadDrop, &view(&days), AlertState::Firing), expected);
-    days[27].leads += 1;
+    days[27].platform_leads += 1;
     check(&view(&days), &[]);
     let said = words(AlertCode::LeadDrop, &view(&days), AlertState::Resolved).2;
     assert!(said.starts_with("The last 7 days brought 8 leads"), "{said}");
@@ -209,9 +221,9 @@ fn a_lead_drop_fires_at_half_the_leads_of_a_week_for_the_same_money() {
 #[test]
 fn a_lead_drop_needs_leads_before_and_money_now() {
     let mut few = four_weeks(("1.00", 0), ("1.00", 0));
-    few[0].leads = 15;
+    few[0].platform_leads = 15;
     check(&view(&few), &["LEAD_DROP"]);
-    few[0].leads = 14;
+    few[0].platform_leads = 14;
     check(&view(&few), &[]);
     check(&view(&four_weeks(("1.00", 2), ("0.80", 1))), &["LEAD_DROP"]);
     check(&view(&four_weeks(("1.00", 2), ("0.79", 1))), &[]);
@@ -226,14 +238,14 @@ fn a_daily_budget_is_exhausted_at_95_percent_before_evening_and_stays_so_for_the
     let firing = Codes::from_symbols(&["BUDGET_EXHAUSTED"]);
     assert_eq!(campaign_alerts(&at(23), firing, &policy("")), firing);
     let less = [day(0, "94.99", 3)];
-    let below = CampaignView { days: &less, ..at(17) };
+    let below = CampaignView { sums: summed(TODAY, &less), ..at(17) };
     assert!(campaign_alerts(&below, firing, &policy("")).is_empty());
     check(&CampaignView { daily_budget: Some(Micros::ZERO), ..at(17) }, &[]);
     let code = AlertCode::BudgetExhausted;
     let sentence = "Today's spend of 95.00 USD is 95 % of the daily budget of 100.00 USD.";
     let expected = (Some(95.0), Some(95.0), sentence.to_owned());
     assert_eq!(words(code, &at(17), AlertState::Firing), expected);
-    let next = CampaignView { as_of: Day(TODAY.0 + 1), ..at(0) };
+    let next = tomorrow(at(0), &days);
     assert!(campaign_alerts(&next, firing, &policy("")).is_empty());
     let sentence = "Today's spend of 0.00 USD is 0 % of the daily budget of 100.00 USD.";
     assert_eq!(words(code, &next, AlertState::Resolved).2, sentence);
@@ -375,8 +387,9 @@ proptest! {
         (local_hour, firing) in (0..24_u8, proptest::sample::subsequence(AlertCode::ALL.to_vec(), 0..9)),
         status in any_status(),
     ) {
-        let days: Vec<_> = days.into_iter().map(|(age, (spend, impressions, leads))| AlertDay {
-            day: Day(as_of.saturating_sub(age)), spend: Micros(spend), impressions, leads,
+        let days: Vec<_> = days.into_iter().map(|(age, (spend, impressions, leads))| ScoreDay {
+            day: Day(as_of.saturating_sub(age)), spend: Micros(spend), impressions, platform_leads: leads,
+            ..ScoreDay::default()
         }).collect();
         let (log_time, known_since, metrics_at) = moments;
         let view = CampaignView {
@@ -390,7 +403,7 @@ proptest! {
             lifetime_budget: budgets.1.map(Micros),
             lifetime_spend: Micros(budgets.2),
             currency: None,
-            days: &days,
+            sums: summed(Day(as_of), &days),
         };
         let (firing, policy) = (Codes::from_iter(firing), policy(""));
         let holding = campaign_alerts(&view, firing, &policy);
@@ -406,9 +419,9 @@ proptest! {
 
     #[test]
     fn the_order_of_days_does_not_matter(
-        days in proptest::collection::vec((0..31_i32, 0..20_000_i64, 0..10_i64), 0..32), turn in 0..32_usize,
+        days in proptest::collection::btree_map(0..31_i32, (0..20_000_i64, 0..10_i64), 0..32), turn in 0..32_usize,
     ) {
-        let of = |(age, cents, leads)| AlertDay { spend: Micros(cents * 10_000), ..day(age, "0", leads) };
+        let of = |(age, (cents, leads))| ScoreDay { spend: Micros(cents * 10_000), ..day(age, "0", leads) };
         let mut days: Vec<_> = days.into_iter().map(of).collect();
         let policy = policy("");
         let in_order = alerts(&view(&days), &policy);

@@ -13,7 +13,7 @@ mod sentence;
 mod decimals;
 mod trend;
 mod volume;
-mod window;
+pub(crate) mod window;
 mod window_input;
 pub mod levers;
 

@@ -23,6 +23,11 @@ impl DoubtfulDays {
     pub fn add(&mut self, doubt: Doubt) {
         self.0[doubt as usize] = self.0[doubt as usize].saturating_add(1);
     }
+
+    /// One day less has this doubt.
+    pub(crate) fn remove(&mut self, doubt: Doubt) {
+        self.0[doubt as usize] = self.0[doubt as usize].saturating_sub(1);
+    }
 }
 
 /// A reason before it has words.

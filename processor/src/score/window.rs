@@ -1,4 +1,5 @@
-//! Sums over the window before a day. They are integers, so the order of the days cannot show.
+//! Sums over the window before a day, and over that day itself. They are integers, so the order of the days cannot show,
+//! and a day can be taken out again.
 
 use schemas::record::WindowTotals;
 use schemas::{Day, Micros};
@@ -7,40 +8,60 @@ use super::ScoreDay;
 use crate::policy::ScorePolicy;
 
 /// Days of the rolling window, ages 1 to 30.
-pub(super) const WINDOW_DAYS: usize = 30;
-/// Days of the recent window, ages 1 to 7.
-const RECENT_DAYS: usize = 7;
-/// Oldest age of the prior window, which starts after the recent one.
-const PRIOR_AGE_MAX: usize = 28;
+pub(crate) const WINDOW_DAYS: usize = 30;
+/// Ages that are summed: the day scored, which only the alerts read, and the window.
+const AGES: usize = WINDOW_DAYS + 1;
 
-/// Parts of the window that are summed apart.
-const RECENT: usize = 0;
-const PRIOR: usize = 1;
-const REST: usize = 2;
-/// The part that an age belongs to.
-const PART: [usize; WINDOW_DAYS + 1] = {
-    let mut part = [REST; WINDOW_DAYS + 1];
-    let mut age = 1;
-    while age <= PRIOR_AGE_MAX {
-        part[age] = if age <= RECENT_DAYS { RECENT } else { PRIOR };
+/// Ages that whoever reads the sums puts together in the same way.
+pub(crate) const TODAY: usize = 0;
+pub(crate) const YESTERDAY: usize = 1;
+/// The rest of the last 7 days.
+pub(crate) const WEEK: usize = 2;
+/// The 8th day before, which belongs to the prior weeks and to the 7 days before yesterday.
+pub(crate) const EIGHTH: usize = 3;
+/// The rest of the prior weeks, up to the 28th day before.
+pub(crate) const PRIOR: usize = 4;
+const REST: usize = 5;
+const PLACES: usize = 6;
+/// Where an age is summed.
+const PLACE: [usize; AGES] = {
+    let mut place = [REST; AGES];
+    let mut age = 0;
+    while age <= 28 {
+        place[age] = match age {
+            0 => TODAY,
+            1 => YESTERDAY,
+            2..=7 => WEEK,
+            8 => EIGHTH,
+            _ => PRIOR,
+        };
         age += 1;
     }
-    part
+    place
 };
+/// Ages that are summed elsewhere, or not any more, when they are a day older.
+const MOVING: [usize; 6] = [0, 1, 7, 8, 28, WINDOW_DAYS];
 
-/// Sums over the window. Money in micros; 30 days of the largest figure that is accepted still fit.
-#[derive(Clone, Copy, Debug, Default)]
+/// Sums over the window and the day scored. Money in micros; 30 days of the largest figure that is accepted still fit.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Window {
+    /// But for the active days.
     totals: WindowTotals,
-    parts: [Part; 3],
-    /// CRM leads by age.
-    crm_leads: [i64; WINDOW_DAYS + 1],
+    places: [Place; PLACES],
+    /// CRM leads by age; more than four billion on a day count as so many.
+    crm_leads: [u32; AGES],
+    /// Bit n: the day of age n had impressions or spend.
+    active: u32,
+    /// Whether a day may be more than the sums hold.
+    is_beyond: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Part {
-    spend: i64,
-    leads: i64,
+/// Sums over some of the ages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) spend: i64,
+    /// Of each day the larger of the platform's and the CRM's.
+    pub(crate) leads: i64,
 }
 
 /// Whether days may add up to more than the sums hold: many of them, or large ones.
@@ -66,48 +87,114 @@ pub(super) struct Sums {
 }
 
 impl Window {
-    /// Sums the days; one that lies outside the window before `as_of` does not count.
+    /// Sums the days; one that is neither `as_of` nor within the window before it does not count.
     pub(crate) fn of<'d>(as_of: Day, days: impl Iterator<Item = &'d ScoreDay> + Clone) -> Self {
         let mut beyond = Beyond::default();
         let window = Self::sum(as_of, days.clone().inspect(|day| beyond.note(day)), i64::wrapping_add);
         // The facts' limits leave room for the sum of a window; callers of the pure function may exceed them.
-        if beyond.any() { Self::sum(as_of, days, i64::saturating_add) } else { window }
+        if beyond.any() {
+            Self { is_beyond: true, ..Self::sum(as_of, days, i64::saturating_add) }
+        } else {
+            window
+        }
     }
 
     fn sum<'d>(as_of: Day, days: impl Iterator<Item = &'d ScoreDay>, plus: impl Fn(i64, i64) -> i64) -> Self {
         let mut window = Self::default();
-        let add = |sum: &mut i64, value: i64| *sum = plus(*sum, value);
         for day in days {
-            let age = usize::try_from(i64::from(as_of.0) - i64::from(day.day.0)).unwrap_or(0);
-            if age == 0 || age > WINDOW_DAYS {
-                continue;
+            if let Some(age) = age(as_of, day.day) {
+                window.change(age, day, &plus);
+                window.mark(age, day);
             }
-            let leads = day.platform_leads.max(day.crm_leads);
-            let totals = &mut window.totals;
-            add(&mut totals.spend_micros.0, day.spend.0);
-            add(&mut totals.impressions, day.impressions);
-            add(&mut totals.link_clicks, day.link_clicks);
-            add(&mut totals.leads, leads);
-            add(&mut totals.crm_leads, day.crm_leads);
-            add(&mut totals.qualified, day.qualified);
-            add(&mut totals.won, day.won);
-            add(&mut totals.revenue_micros.0, day.revenue.0);
-            add(&mut totals.purchases, day.purchases);
-            totals.active_days += i32::from(day.impressions > 0 || day.spend > Micros::ZERO);
-            add(&mut window.crm_leads[age], day.crm_leads);
-            let part = &mut window.parts[PART[age]];
-            add(&mut part.spend, day.spend.0);
-            add(&mut part.leads, leads);
         }
         window
     }
 
+    /// Whether days can be added and taken out.
+    pub(crate) fn is_exact(&self) -> bool {
+        !self.is_beyond
+    }
+
+    /// Adds a day that was not there.
+    pub(crate) fn add(&mut self, age: usize, day: &ScoreDay) {
+        let mut beyond = Beyond::default();
+        beyond.note(day);
+        self.is_beyond |= beyond.any();
+        self.change(age, day, &i64::wrapping_add);
+        self.mark(age, day);
+    }
+
+    /// Takes a day out that was added, with the figures it had then.
+    pub(crate) fn remove(&mut self, age: usize, day: &ScoreDay) {
+        self.change(age, day, &i64::wrapping_sub);
+        self.mark(age, &ScoreDay::default());
+    }
+
+    /// Makes every day a day older. `day_at` tells the days by the ages they have before; the new day scored is then to
+    /// be added.
+    pub(crate) fn grow_older(&mut self, day_at: impl Fn(usize) -> Option<ScoreDay>) {
+        let moving = MOVING.map(|age| (age, day_at(age)));
+        for (age, day) in &moving {
+            day.iter().for_each(|day| self.change(*age, day, &i64::wrapping_sub));
+        }
+        self.crm_leads.copy_within(..WINDOW_DAYS, 1);
+        self.crm_leads[TODAY] = 0;
+        self.active = (self.active << 1) & ((1 << AGES) - 1);
+        for (age, day) in moving.iter().filter(|(age, _)| *age < WINDOW_DAYS) {
+            day.iter().for_each(|day| self.change(age + 1, day, &i64::wrapping_add));
+        }
+    }
+
+    /// Adds or takes away what is summed over several ages.
+    fn change(&mut self, age: usize, day: &ScoreDay, by: &impl Fn(i64, i64) -> i64) {
+        let change = |sum: &mut i64, value: i64| *sum = by(*sum, value);
+        let leads = day.platform_leads.max(day.crm_leads);
+        let place = &mut self.places[PLACE[age]];
+        change(&mut place.spend, day.spend.0);
+        change(&mut place.leads, leads);
+        if age == TODAY {
+            return;
+        }
+        let totals = &mut self.totals;
+        change(&mut totals.spend_micros.0, day.spend.0);
+        change(&mut totals.impressions, day.impressions);
+        change(&mut totals.link_clicks, day.link_clicks);
+        change(&mut totals.leads, leads);
+        change(&mut totals.crm_leads, day.crm_leads);
+        change(&mut totals.qualified, day.qualified);
+        change(&mut totals.won, day.won);
+        change(&mut totals.revenue_micros.0, day.revenue.0);
+        change(&mut totals.purchases, day.purchases);
+    }
+
+    /// Sets what is kept of an age alone.
+    fn mark(&mut self, age: usize, day: &ScoreDay) {
+        self.crm_leads[age] = u32::try_from(day.crm_leads.max(0)).unwrap_or(u32::MAX);
+        let is_active = day.impressions > 0 || day.spend > Micros::ZERO;
+        self.active = self.active & !(1 << age) | u32::from(is_active) << age;
+    }
+
     pub(super) fn totals(&self) -> WindowTotals {
-        self.totals
+        let active_days = (self.active >> 1).count_ones().cast_signed();
+        WindowTotals { active_days, ..self.totals }
+    }
+
+    /// The sums over the ages of some places.
+    pub(crate) fn over(&self, places: &[usize]) -> Place {
+        places.iter().fold(Place::default(), |sum, &at| Place {
+            spend: sum.spend.saturating_add(self.places[at].spend),
+            leads: sum.leads.saturating_add(self.places[at].leads),
+        })
+    }
+
+    /// Bit n: the day of age n had impressions or spend.
+    pub(crate) fn active(&self) -> u32 {
+        self.active
     }
 
     pub(super) fn sums(&self) -> Sums {
-        let totals = &self.totals;
+        let totals = self.totals();
+        let (recent, prior) = (self.over(&[YESTERDAY, WEEK]), self.over(&[EIGHTH, PRIOR]));
         Sums {
             spend: totals.spend_micros.major().max(0.0),
             leads: count(totals.leads),
@@ -115,10 +202,10 @@ impl Window {
             link_clicks: count(totals.link_clicks),
             revenue: totals.revenue_micros.major().max(0.0),
             active_days: f64::from(totals.active_days),
-            spend_recent: Micros(self.parts[RECENT].spend).major().max(0.0),
-            leads_recent: count(self.parts[RECENT].leads),
-            spend_prior: Micros(self.parts[PRIOR].spend).major().max(0.0),
-            leads_prior: count(self.parts[PRIOR].leads),
+            spend_recent: Micros(recent.spend).major().max(0.0),
+            leads_recent: count(recent.leads),
+            spend_prior: Micros(prior.spend).major().max(0.0),
+            leads_prior: count(prior.leads),
         }
     }
 
@@ -126,8 +213,8 @@ impl Window {
     pub(super) fn known_leads(&self, policy: &ScorePolicy) -> [f64; 2] {
         let mut known = [0.0; 2];
         for (&leads, [qualified, won]) in self.crm_leads[1..].iter().zip(&policy.known()[1..]) {
-            known[0] += count(leads) * qualified;
-            known[1] += count(leads) * won;
+            known[0] += f64::from(leads) * qualified;
+            known[1] += f64::from(leads) * won;
         }
         known
     }
@@ -139,6 +226,11 @@ impl Window {
     pub(super) fn won(&self) -> f64 {
         count(self.totals.won)
     }
+}
+
+/// The age of a day that is summed.
+pub(crate) fn age(as_of: Day, day: Day) -> Option<usize> {
+    usize::try_from(i64::from(as_of.0) - i64::from(day.0)).ok().filter(|age| *age < AGES)
 }
 
 impl Beyond {

@@ -224,7 +224,8 @@ impl Facts {
         let days = &mut campaign.days;
         let was_touched = at.is_ok_and(|at| self.journal.touch_day(days.touch(at), position, date, cause));
         let before = at.ok().filter(|_| !was_touched).map(|at| days.raw(at));
-        let touch = (!was_touched).then(|| self.journal.enter_day(position, date, before, cause));
+        let of = (position, campaign.touch);
+        let touch = (!was_touched).then(|| self.journal.enter_day(of, date, before, cause));
         days.put(at, date, &self.buffer);
         if let Some(touch) = touch {
             days.set_touch(at.unwrap_or_else(|at| at), touch);

@@ -5,10 +5,9 @@ use std::ops::Range;
 use schemas::Day;
 
 use super::day::DayState;
-use super::layout::{self, Counted};
+use super::layout;
 use super::names::NameId;
 use super::pack::PADDING;
-use crate::policy::FactsPolicy;
 
 /// Days in order, each once.
 #[derive(Clone, Debug, Default)]
@@ -73,11 +72,6 @@ impl Days {
     /// The day as bytes, and whatever follows.
     pub(super) fn from(&self, at: usize) -> &[u8] {
         &self.bytes[self.start(at)..]
-    }
-
-    /// What the score reads of a day: the front of an ordinary one, any other is read whole.
-    pub(super) fn counted(&self, at: usize, policy: &FactsPolicy) -> Counted {
-        layout::counted(self.from(at)).unwrap_or_else(|| self.get(at).counted(policy))
     }
 
     /// The day as bytes, to be put back by [`Self::put`].

@@ -200,7 +200,8 @@ impl Facts {
             for _ in 0..campaign.days.count_before(oldest) {
                 let (date, touch) = (campaign.days.date(0), campaign.days.touch(0));
                 if !self.journal.touch_day(touch, position, date, cause) {
-                    self.journal.enter_day(position, date, Some(campaign.days.raw(0)), cause);
+                    let of = (position, campaign.touch);
+                    self.journal.enter_day(of, date, Some(campaign.days.raw(0)), cause);
                 }
                 campaign.days.remove(0);
                 forgotten(&campaign.key, date)?;

@@ -9,6 +9,7 @@
 use schemas::{Day, Micros};
 
 use super::campaign::{About, Core};
+use super::pack::PADDING;
 
 /// A position in the log, with the topic by number.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -29,6 +30,8 @@ pub(super) struct TouchedCampaign {
     pub(super) cause: Cause,
     /// Policies that doubt only spends above this do not regard what touched it; see [`super::facts::Taken`].
     pub(super) regards: Micros,
+    /// The place of its last day.
+    last_day: Option<u32>,
 }
 
 impl TouchedCampaign {
@@ -46,6 +49,8 @@ pub(super) struct TouchedDay {
     pub(super) cause: Cause,
     /// Where its bytes lie, as they were; `None` if the transaction created it.
     before: Option<(u32, u32)>,
+    /// The place of the campaign's day before this one.
+    previous: Option<u32>,
 }
 
 /// The open transaction.
@@ -79,7 +84,14 @@ impl Journal {
         cause: Cause,
         regards: Micros,
     ) -> u64 {
-        self.campaigns.push(TouchedCampaign { position, before, about: None, cause, regards });
+        self.campaigns.push(TouchedCampaign {
+            position,
+            before,
+            about: None,
+            cause,
+            regards,
+            last_day: None,
+        });
         self.base + self.campaigns.len() as u64 - 1
     }
 
@@ -102,20 +114,44 @@ impl Journal {
         }
     }
 
-    /// Enters a day as it was, and returns its number.
-    pub(super) fn enter_day(&mut self, position: u32, day: Day, before: Option<&[u8]>, cause: Cause) -> u32 {
+    /// Enters a day as it was, of a campaign that was entered with this number, and returns the day's number.
+    pub(super) fn enter_day(
+        &mut self,
+        (position, touch): (u32, u64),
+        day: Day,
+        before: Option<&[u8]>,
+        cause: Cause,
+    ) -> u32 {
         let before = before.map(|bytes| {
-            let start = number(self.bytes.len());
+            let start = self.bytes.len().saturating_sub(PADDING);
+            self.bytes.truncate(start);
             self.bytes.extend_from_slice(bytes);
-            (start, number(self.bytes.len()))
+            let end = self.bytes.len();
+            self.bytes.resize(end + PADDING, 0);
+            (number(start), number(end))
         });
-        self.days.push(TouchedDay { position, day, cause, before });
+        let place = number(self.days.len());
+        let campaign = self.entry(touch).and_then(|at| self.campaigns.get_mut(at));
+        let previous = campaign.and_then(|campaign| campaign.last_day.replace(place));
+        self.days.push(TouchedDay { position, day, cause, before, previous });
         self.days_base.wrapping_add(number(self.days.len() - 1))
     }
 
     /// The bytes of a day as it was; `None` if the transaction created it.
     pub(super) fn before(&self, day: &TouchedDay) -> Option<&[u8]> {
         day.before.map(|(start, end)| &self.bytes[start as usize..end as usize])
+    }
+
+    /// The same with what follows, of which there is as much as reading a day needs.
+    pub(super) fn before_and_on(&self, day: &TouchedDay) -> Option<&[u8]> {
+        day.before.map(|(start, _)| &self.bytes[start as usize..])
+    }
+
+    /// The days that were touched of the campaign with this number, the last first.
+    pub(super) fn days_of(&self, touch: u64) -> impl Iterator<Item = &TouchedDay> {
+        let day = |place: Option<u32>| place.and_then(|place| self.days.get(place as usize));
+        let last = self.entry(touch).and_then(|at| self.campaigns[at].last_day);
+        std::iter::successors(day(last), move |touched| day(touched.previous))
     }
 
     /// The transaction, to be undone; what follows is another one.

@@ -7,7 +7,9 @@ use schemas::{Day, Micros, TimestampMs};
 
 use super::campaign::CampaignState;
 use super::figures::SPEND;
-use super::view::View;
+use super::kept::Kept;
+use super::layout;
+use super::view::Summed;
 use super::zones::Moment;
 use crate::Policy;
 use crate::alert::{self, CampaignView, Codes};
@@ -23,6 +25,8 @@ pub(super) struct Judged {
     /// From which spend on a day is held against the others: that of the account, whatever the campaign's pattern.
     pub(super) spend_min: Micros,
     pub(super) published: Option<Published>,
+    /// As the campaign was last scored, unless it has changed since without being scored.
+    pub(super) kept: Option<Box<Kept>>,
 }
 
 /// What the last score record said.
@@ -59,7 +63,7 @@ impl Judged {
     pub(super) fn new(campaign: &CampaignState, policy: &Policy) -> Self {
         let [platform, account_id, _] = campaign.parts();
         let spend_min = spend_min(&policy.account(platform, account_id));
-        Self { policy: Arc::clone(in_force(campaign, policy)), spend_min, published: None }
+        Self { policy: Arc::clone(in_force(campaign, policy)), spend_min, published: None, kept: None }
     }
 
     /// Whether time alone may have changed the score since it was published.
@@ -122,17 +126,17 @@ impl<'a> Case<'a> {
     }
 
     /// The score at a moment of the log.
-    pub(super) fn score(&self, view: &View, moment: &Moment, at: TimestampMs) -> Score {
+    pub(super) fn score(&self, summed: &Summed, moment: &Moment, at: TimestampMs) -> Score {
         let about = &self.campaign.about;
         let fatigued = about.profile.is_tired(about.zone, moment.day);
         let age = hours_between(self.campaign.core.metrics_at, at);
-        score_window(&view.window(), about.profile.frequency_7d(), fatigued, age, &self.policy.score)
+        score_window(&summed.window, about.profile.frequency_7d(), fatigued, age, &self.policy.score)
     }
 
     /// The campaign as its alerts see it.
     pub(super) fn alert_view(
         &self,
-        view: &'a View,
+        summed: &Summed,
         moment: &Moment,
         at: TimestampMs,
         rules: &FactsPolicy,
@@ -151,7 +155,7 @@ impl<'a> Case<'a> {
             lifetime_budget,
             lifetime_spend: lifetime_budget.map_or(Micros::ZERO, |_| lifetime_spend(campaign, rules)),
             currency: self.currency(),
-            days: view.alert_days(),
+            sums: (&summed.window).into(),
         }
     }
 }
@@ -165,7 +169,7 @@ pub(super) fn in_force<'a>(campaign: &CampaignState, policy: &'a Policy) -> &'a 
 /// Spend of every day known, as reported.
 fn lifetime_spend(campaign: &CampaignState, rules: &FactsPolicy) -> Micros {
     let days = &campaign.days;
-    let spends = (0..days.len()).filter_map(|at| days.counted(at, rules).figures);
+    let spends = (0..days.len()).filter_map(|at| layout::read_counted(days.from(at), rules).figures);
     Micros(spends.fold(0, |sum: i64, day| sum.saturating_add(day.figures.values[SPEND])))
 }
 

@@ -10,6 +10,7 @@ use schemas::{Micros, TimestampMs};
 
 use super::facts::{ALL_REGARD, Facts, Taken};
 use super::judged::{Case, Judged, Published, in_force};
+use super::kept::Kept;
 use super::rescore::Scratch;
 use super::zones::Moments;
 use crate::{Outcome, Policy};
@@ -65,6 +66,7 @@ impl Judgement {
         if let Some(judged) = self.judged.get_mut(position as usize) {
             let policy = in_force(&facts.campaigns[position as usize], &self.policy);
             judged.policy = Arc::clone(policy);
+            judged.kept = None;
         }
     }
 
@@ -79,6 +81,8 @@ impl Judgement {
             self.judged[position as usize].published = published;
         }
         self.judged.truncate(facts.campaigns.len());
+        // They are those of the flush that does not count.
+        self.judged.iter_mut().for_each(|judged| judged.kept = None);
         for position in std::mem::take(&mut self.renamed) {
             self.rename(position, facts);
         }
@@ -161,6 +165,15 @@ impl Judgement {
         self.undo.push((position, place.replace(published)));
     }
 
+    /// The sums of the campaign's window as they were kept, to be given back by [`Self::keep`].
+    pub(super) fn take_kept(&mut self, position: u32) -> Option<Box<Kept>> {
+        self.judged[position as usize].kept.take()
+    }
+
+    pub(super) fn keep(&mut self, position: u32, kept: Option<Box<Kept>>) {
+        self.judged[position as usize].kept = kept;
+    }
+
     /// The campaign has been scored, so that the next tick must look at it.
     pub(super) fn note_scored(&mut self, position: u32) {
         self.unchecked.push(position);
@@ -168,6 +181,7 @@ impl Judgement {
 
     /// Bytes that the judgement takes.
     pub(super) fn bytes(&self) -> usize {
-        self.judged.len() * size_of::<Judged>()
+        let kept = self.judged.iter().filter(|judged| judged.kept.is_some()).count();
+        self.judged.len() * size_of::<Judged>() + kept * size_of::<Kept>()
     }
 }

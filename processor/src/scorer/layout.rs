@@ -13,6 +13,7 @@ use super::day::{DayState, slot};
 use super::figures::{Currency, FIGURES, Marks, Packed};
 use super::names::NameId;
 use super::pack::{PADDING, Reader, fold, put_byte, put_bytes, put_group};
+use crate::policy::FactsPolicy;
 
 /// Bits of the shape.
 pub(super) const FACEBOOK: u8 = 1;
@@ -171,8 +172,13 @@ pub(super) fn get(bytes: &[u8]) -> DayState {
     day
 }
 
+/// What the score reads of a day: the front of an ordinary one, any other is read whole.
+pub(super) fn read_counted(bytes: &[u8], policy: &FactsPolicy) -> Counted {
+    counted(bytes).unwrap_or_else(|| get(bytes).counted(policy))
+}
+
 /// What the score reads of an ordinary day; `None` for one that must be read whole.
-pub(super) fn counted(bytes: &[u8]) -> Option<Counted> {
+fn counted(bytes: &[u8]) -> Option<Counted> {
     let mut reader = Reader::new(bytes);
     let shape = reader.byte();
     if shape & (FACEBOOK | CSV) == 0 {

@@ -37,6 +37,7 @@ mod journal;
 mod zones;
 mod judged;
 mod view;
+mod kept;
 mod judgement;
 mod rescore;
 mod alerts;

@@ -1,8 +1,8 @@
 //! A campaign's verdict as records: the score if anything in it is new, the recommendation if it is announced, and the
 //! alerts that fire or resolve.
 
-use schemas::TimestampMs;
 use schemas::record::{Announcement, CampaignScore, Reason, Recommendation};
+use schemas::{Day, TimestampMs};
 
 use super::ScoreOutput;
 use super::content::fingerprint;
@@ -10,7 +10,8 @@ use super::facts::Facts;
 use super::journal::Cause;
 use super::judged::{Case, Published};
 use super::judgement::Judgement;
-use super::view::View;
+use super::kept::Kept;
+use super::view::{Summed, View};
 use super::zones::{Moment, Moments};
 use crate::alert;
 use crate::recommendation::is_announced;
@@ -20,6 +21,8 @@ use crate::score::{Findings, Score, findings};
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     view: View,
+    /// The sums over its days, where they are not kept.
+    summed: Summed,
     /// The sentences of the reasons, one after another.
     text: String,
     /// Where each sentence ends.
@@ -39,6 +42,8 @@ impl Judgement {
     ) -> Result<(), O::Error> {
         let touched = &facts.journal.campaigns[at];
         if !self.is_touched(touched.position, facts) {
+            // What is kept would miss what has changed.
+            self.keep(touched.position, None);
             return Ok(());
         }
         self.rescore((touched.position, touched.cause), facts, moments, out)
@@ -71,8 +76,10 @@ impl Judgement {
     ) -> Result<(), O::Error> {
         self.note_scored(position);
         let mut scratch = std::mem::take(&mut self.scratch);
-        let published = self.write((position, cause), facts, moments, &mut scratch, out);
+        let mut kept = self.take_kept(position);
+        let published = self.write((position, cause), facts, moments, (&mut scratch, &mut kept), out);
         self.scratch = scratch;
+        self.keep(position, kept);
         if let Some(published) = published? {
             self.publish(position, published);
         }
@@ -85,15 +92,16 @@ impl Judgement {
         (position, cause): (u32, Cause),
         facts: &Facts,
         moments: &mut Moments,
-        Scratch { view, text, ends, reasons: room }: &mut Scratch,
+        (scratch, kept): (&mut Scratch, &mut Option<Box<Kept>>),
         out: &mut O,
     ) -> Result<Option<Published>, O::Error> {
         let case = self.case(position, facts);
         let (key, policy, log_time) = (&case.campaign.key, case.policy, moments.at);
         let moment = moments.in_zone(case.campaign.about.zone);
-        view.read(&case, moment.day, &facts.rules);
-        let score = case.score(view, &moment, log_time);
-        let found = findings(&score, &view.doubtful(), &policy.score);
+        let Scratch { view, summed, text, ends, reasons: room } = scratch;
+        let summed = summed_up(&case, moment.day, facts, (view, summed), kept);
+        let score = case.score(summed, &moment, log_time);
+        let found = findings(&score, &summed.doubtful, &policy.score);
         let before = self.published(position);
         let last = before.and_then(|published| published.announced);
         let is_news = is_announced(&score, last.map(|last| last.action), &policy.score);
@@ -110,7 +118,7 @@ impl Judgement {
             last
         };
         let fired = before.map(|before| before.firing).unwrap_or_default();
-        let seen = case.alert_view(view, &moment, log_time, &facts.rules);
+        let seen = case.alert_view(summed, &moment, log_time, &facts.rules);
         let firing = alert::campaign_alerts(&seen, fired, policy);
         let mut record = score_record(&case, &score, (moment, log_time), announced, facts, cause);
         record.firing = firing.symbols().collect();
@@ -136,6 +144,23 @@ impl Judgement {
         facts.write_campaign_alerts((&case, &seen), (fired, firing), (log_time, cause), out)?;
         Ok(Some(published))
     }
+}
+
+/// The sums over the campaign's window: those that were kept, brought up to date, or else those of all its days.
+fn summed_up<'s>(
+    case: &Case<'_>,
+    as_of: Day,
+    facts: &Facts,
+    (view, summed): (&mut View, &'s mut Summed),
+    kept: &'s mut Option<Box<Kept>>,
+) -> &'s Summed {
+    let changes = (&facts.journal, &facts.rules);
+    if !kept.as_mut().is_some_and(|kept| kept.follow(case, as_of, changes)) {
+        view.read(case, as_of, &facts.rules);
+        *summed = view.summed();
+        *kept = Kept::of(view, summed, case).map(Box::new);
+    }
+    kept.as_ref().map_or(summed, |kept| kept.summed())
 }
 
 fn recommendation<'a>(

@@ -8,8 +8,7 @@ use schemas::{Day, Micros};
 
 use super::figures::{CLICKS, IMPRESSIONS, LEADS, LINK_CLICKS, Marks, PURCHASES, SPEND};
 use super::judged::Case;
-use super::layout::{Counted, CountedFigures};
-use crate::alert::AlertDay;
+use super::layout::{self, Counted, CountedFigures};
 use crate::policy::{FactsPolicy, QualityPolicy};
 use crate::score::{DoubtfulDays, ScoreDay, Window};
 
@@ -18,7 +17,14 @@ use crate::score::{DoubtfulDays, ScoreDay, Window};
 pub(super) struct View {
     as_of: Day,
     days: Vec<Seen>,
-    alert_days: Vec<AlertDay>,
+}
+
+/// What a score and its reasons read of the days.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Summed {
+    pub(super) window: Window,
+    /// How many days of the window each doubt is about.
+    pub(super) doubtful: DoubtfulDays,
 }
 
 /// A day as it is counted.
@@ -26,7 +32,7 @@ pub(super) struct View {
 pub(super) struct Seen {
     pub(super) counted: ScoreDay,
     /// The spend that the source reported, counted or not.
-    spend: Micros,
+    pub(super) spend: Micros,
     marks: Marks,
     confirmed: bool,
 }
@@ -41,26 +47,21 @@ impl View {
         self.as_of = as_of;
         self.days.clear();
         let currency = case.currency_counted_in();
-        self.days.extend(dates.map(|(at, date)| seen(date, &known.counted(at, rules), currency)));
+        self.days.extend(
+            dates.map(|(at, date)| seen(date, &layout::read_counted(known.from(at), rules), currency)),
+        );
         let quality = &case.policy.quality;
         self.doubt_spends(case.spend_min, quality);
         if !quality.count_outliers {
             self.leave_out_outliers();
         }
-        self.alert_days.clear();
-        self.alert_days.extend(self.days.iter().map(|Seen { counted, .. }| AlertDay {
-            day: counted.day,
-            spend: counted.spend,
-            impressions: counted.impressions,
-            leads: counted.platform_leads.max(counted.crm_leads),
-        }));
     }
 
     /// Marks the days of the window that spent many times the median of its active days.
     fn doubt_spends(&mut self, spend_min: Micros, quality: &QualityPolicy) {
         let as_of = self.as_of;
         let days = &mut self.days;
-        let is_open = |day: &Seen| day.spend >= spend_min && !day.confirmed && day.counted.day < as_of;
+        let is_open = |day: &Seen| day.is_open(spend_min) && day.counted.day < as_of;
         if !days.iter().any(is_open) {
             return;
         }
@@ -83,26 +84,21 @@ impl View {
     }
 
     fn leave_out_outliers(&mut self) {
-        for day in self.days.iter_mut().filter(|day| day.marks.is_outlier()) {
-            let ScoreDay { day: date, crm_leads, qualified, won, revenue, .. } = day.counted;
-            day.counted = ScoreDay { day: date, crm_leads, qualified, won, revenue, ..ScoreDay::default() };
-        }
+        self.days.iter_mut().for_each(Seen::leave_out_outlier);
     }
 
-    /// Sums over the window before the day scored.
-    pub(super) fn window(&self) -> Window {
-        Window::of(self.as_of, self.seen().iter().map(|day| &day.counted))
+    /// The sums over the window before the day scored, and over that day.
+    pub(super) fn summed(&self) -> Summed {
+        let mut doubtful = DoubtfulDays::default();
+        for day in self.days.iter().filter(|day| day.counted.day < self.as_of) {
+            day.doubts().for_each(|doubt| doubtful.add(doubt));
+        }
+        Summed { window: Window::of(self.as_of, self.days.iter().map(|day| &day.counted)), doubtful }
     }
 
-    /// How many days of the window each doubt is about.
-    pub(super) fn doubtful(&self) -> DoubtfulDays {
-        let mut days = DoubtfulDays::default();
-        for day in
-            self.seen().iter().filter(|day| day.marks != Marks::default() && day.counted.day < self.as_of)
-        {
-            Doubt::ALL.into_iter().filter(|doubt| day.marks.has(*doubt)).for_each(|doubt| days.add(doubt));
-        }
-        days
+    /// The day that the days were read around.
+    pub(super) fn as_of(&self) -> Day {
+        self.as_of
     }
 
     /// What the other days make doubtful about a day's spend.
@@ -111,19 +107,36 @@ impl View {
         self.seen().iter().any(above).then_some(Doubt::SpendAboveMedian)
     }
 
-    /// The days as the alerts read them, oldest first.
-    pub(super) fn alert_days(&self) -> &[AlertDay] {
-        &self.alert_days
-    }
-
     /// The days, oldest first.
     pub(super) fn seen(&self) -> &[Seen] {
         &self.days
     }
 }
 
+impl Seen {
+    /// Whether its spend is held against the median of the others.
+    pub(super) fn is_open(&self, spend_min: Micros) -> bool {
+        self.spend >= spend_min && !self.confirmed
+    }
+
+    /// An outlier counts for nothing but its leads.
+    pub(super) fn leave_out_outlier(&mut self) {
+        if self.marks.is_outlier() {
+            let ScoreDay { day: date, crm_leads, qualified, won, revenue, .. } = self.counted;
+            self.counted = ScoreDay { day: date, crm_leads, qualified, won, revenue, ..ScoreDay::default() };
+        }
+    }
+
+    /// What is doubtful about it.
+    pub(super) fn doubts(&self) -> impl Iterator<Item = Doubt> + use<> {
+        let marks = self.marks;
+        let all = if marks == Marks::default() { &[][..] } else { &Doubt::ALL[..] };
+        all.iter().copied().filter(move |doubt| marks.has(*doubt))
+    }
+}
+
 /// A day as its source tells it. `counted_in` is the currency that its money must have.
-fn seen(day: Day, counted: &Counted, counted_in: Option<&str>) -> Seen {
+pub(super) fn seen(day: Day, counted: &Counted, counted_in: Option<&str>) -> Seen {
     let cohort = counted.cohort;
     let mut seen = Seen {
         counted: ScoreDay {
