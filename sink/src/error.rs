@@ -34,6 +34,21 @@ pub enum SinkError {
         /// The position that is stored.
         found: i64,
     },
+    /// The store has lost records that it had acknowledged. Nothing of the batch was stored. Drop it, ask for the positions
+    /// again and continue from there, which brings back what is missing.
+    #[error(
+        "the stored position of {topic} partition {partition} went back from {expected} to {found}: a standby that had not heard          of everything has taken over, or a backup was restored; what is missing is read again from the stored position"
+    )]
+    SetBack {
+        /// Name of the topic, without prefix.
+        topic: &'static str,
+        /// Partition.
+        partition: i32,
+        /// The position that the store had acknowledged.
+        expected: i64,
+        /// The position that is stored.
+        found: i64,
+    },
     /// Trying again does not help before somebody has changed something.
     #[error("{store}: could not {action}: {reason}")]
     Fatal {
@@ -59,6 +74,7 @@ impl SinkError {
         match self {
             Self::Transient { .. } => "transient",
             Self::Fenced { .. } => "fenced",
+            Self::SetBack { .. } => "set_back",
             Self::Fatal { .. } => "fatal",
         }
     }
@@ -72,7 +88,13 @@ impl SinkError {
         }
     }
 
-    pub(crate) fn fenced(topic: Topic, partition: i32, expected: i64, found: i64) -> Self {
-        Self::Fenced { topic: topic.name(), partition, expected, found }
+    /// A position is not the one that was seen: others move it forwards, and only a loss moves it back.
+    pub(crate) fn moved((topic, partition): (Topic, i32), expected: i64, found: i64) -> Self {
+        let topic = topic.name();
+        if found < expected {
+            Self::SetBack { topic, partition, expected, found }
+        } else {
+            Self::Fenced { topic, partition, expected, found }
+        }
     }
 }

@@ -139,6 +139,55 @@ async fn a_commit_still_under_way_when_the_batch_comes_again_is_not_taken_for_an
     assert!(matches!(error, SinkError::Fenced { .. }), "{error}");
 }
 
+/// The server forgets the last of five campaigns, as a standby does that had not heard of its commit.
+async fn forget_one(direct: &Pool) {
+    let sql = "DELETE FROM campaigns WHERE campaign_id = '4'; UPDATE sink_offsets SET next_offset = 4";
+    direct.get().await.unwrap().batch_execute(sql).await.unwrap();
+}
+
+fn assert_set_back(error: &SinkError) {
+    match error {
+        SinkError::SetBack { topic: "campaigns", partition: 0, expected: 5, found: 4 } => {}
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_has_lost_a_commit_is_noticed_while_nothing_comes() {
+    let (_, direct) = shared("set_back_idle").await;
+    let log = five_campaigns();
+    let mut sink = member(&direct, &log);
+    sink.write(&log.records()).await.unwrap();
+    sink.verify().await.unwrap();
+    forget_one(&direct).await;
+    assert_set_back(&sink.verify().await.unwrap_err());
+    // Whoever asks where to continue reads the missing ones again.
+    assert_eq!(sink.positions().await.unwrap().values().collect::<Vec<_>>(), [&4]);
+    let again = sink.write(&log.records()).await.unwrap();
+    assert_eq!((again.skipped, again.stored), (4, 1));
+    assert_five_once(&direct).await;
+    sink.verify().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_has_lost_a_commit_is_noticed_by_the_next_batch_also_when_the_last_one_is_in_doubt() {
+    let mut more = Log::new();
+    more.campaign(5, &campaign("5", "a"));
+    for (name, cut) in [("set_back_next", None), ("set_back_doubt", Some(Cut::Before))] {
+        let (url, direct) = shared(name).await;
+        let log = five_campaigns();
+        let (mut sink, cuts) = behind_cuts(&url, &log).await;
+        sink.write(&log.records()).await.unwrap();
+        if let Some(cut) = cut {
+            cuts.plan(cut);
+            assert!(sink.write(&more.records()).await.unwrap_err().is_transient());
+        }
+        forget_one(&direct).await;
+        assert_set_back(&sink.write(&more.records()).await.unwrap_err());
+        assert_eq!(one(&direct, "SELECT next_offset FROM sink_offsets").await, "4", "nothing was skipped");
+    }
+}
+
 /// Lets the first rows fail with a code, as many as said; a sequence counts on when its transaction is undone.
 async fn refuse(direct: &Pool, code: &str, times: i32) {
     let sql = format!(

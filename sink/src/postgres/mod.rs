@@ -3,7 +3,8 @@
 //! [`PostgresSink`] belongs to one member of a consumer group. It learns the stored positions when partitions are
 //! assigned, skips what lies before them, and moves them only from the value it has seen: if another member has moved
 //! one, the batch is [`SinkError::Fenced`] and leaves no trace. Each row carries the offset it came from, and an older
-//! one never overwrites a newer. When the answer to a commit is lost, the stored positions tell whether it happened.
+//! one never overwrites a newer. When the answer to a commit is lost, the stored positions tell whether it happened. When
+//! they lie before what was acknowledged, the store has lost commits: [`SinkError::SetBack`].
 
 mod connect;
 mod failure;
@@ -54,6 +55,8 @@ pub struct PostgresSink {
     group: String,
     /// The stored positions as last seen; none before they were asked for, or when a commit is in doubt.
     positions: Option<Positions>,
+    /// Up to where the store has said that it has everything.
+    acknowledged: Positions,
     /// A commit was sent and its answer did not come. Until the next one is settled, a position that has moved may have been
     /// moved by this very member.
     in_doubt: bool,
@@ -88,6 +91,7 @@ impl PostgresSink {
             decoder: schemas.decoder(),
             group: group.into(),
             positions: None,
+            acknowledged: Positions::new(),
             in_doubt: false,
             attempt_timeout: ATTEMPT_TIMEOUT,
         }
@@ -108,16 +112,30 @@ impl PostgresSink {
     }
 
     /// Reads the stored positions and remembers them. The caller asks on every assignment and after
-    /// [`SinkError::Fenced`], and starts reading there; a partition without one is read from its beginning.
+    /// [`SinkError::Fenced`] and [`SinkError::SetBack`], and starts reading there; a partition without one is read from its
+    /// beginning.
     ///
     /// # Errors
     /// As [`PostgresSink::ping`].
     pub async fn positions(&mut self) -> Result<Positions, SinkError> {
-        const ACTION: &str = "read the stored positions";
-        let read = offsets::read_positions(&self.pool, &self.group);
-        let found = within(self.attempt_timeout, ACTION, read).await?;
+        let found = self.read().await?;
         self.positions = Some(found.clone());
+        self.acknowledged.clone_from(&found);
         Ok(found)
+    }
+
+    /// Asks whether the store still has what it has acknowledged. A standby that takes over may not have heard of the last
+    /// commits, and where no more records come no batch would find out; so the caller asks now and then.
+    ///
+    /// # Errors
+    /// [`SinkError::SetBack`] when it has not, otherwise as [`PostgresSink::ping`].
+    pub async fn verify(&self) -> Result<(), SinkError> {
+        offsets::holds(&self.read().await?, &self.acknowledged)
+    }
+
+    async fn read(&self) -> Result<Positions, SinkError> {
+        const ACTION: &str = "read the stored positions";
+        within(self.attempt_timeout, ACTION, offsets::read_positions(&self.pool, &self.group)).await
     }
 
     /// Writes the rows and moves the positions in a transaction that is not committed yet. What is rejected is known

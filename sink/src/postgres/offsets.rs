@@ -41,8 +41,8 @@ pub(super) fn plan(batch: &[SinkRecord<'_>], known: &Positions) -> (Vec<Advance>
 
 /// Why the positions did not move.
 pub(super) enum Refusal {
-    /// Somebody else has moved one.
-    Fenced(SinkError),
+    /// One is not what was seen.
+    Moved(SinkError),
     Database(tokio_postgres::Error),
 }
 
@@ -74,12 +74,12 @@ pub(super) async fn advance(open: &Open, group: &str, advances: &[Advance]) -> R
     for advance in advances {
         let found = stored.get(&(advance.topic, advance.partition)).copied().unwrap_or(0);
         if found != advance.expected && found != advance.next {
-            let fenced = SinkError::fenced(advance.topic, advance.partition, advance.expected, found);
-            return Err(Refusal::Fenced(fenced));
+            let moved = SinkError::moved((advance.topic, advance.partition), advance.expected, found);
+            return Err(Refusal::Moved(moved));
         }
     }
     let first = &advances[0];
-    Err(Refusal::Fenced(SinkError::fenced(first.topic, first.partition, first.expected, first.next)))
+    Err(Refusal::Moved(SinkError::moved((first.topic, first.partition), first.expected, first.next)))
 }
 
 pub(super) async fn read_positions(pool: &Pool, group: &str) -> Result<Positions, SinkError> {
@@ -88,6 +88,15 @@ pub(super) async fn read_positions(pool: &Pool, group: &str) -> Result<Positions
     let failed = |error| failed(ACTION, &error);
     let select = client.prepare_cached(include_str!("sql/read_offsets.sql")).await.map_err(failed)?;
     Ok(positions_of(&client.query(&select, &[&group]).await.map_err(failed)?))
+}
+
+/// Whether everything is still stored that was acknowledged.
+pub(super) fn holds(stored: &Positions, acknowledged: &Positions) -> Result<(), SinkError> {
+    let lost = acknowledged.iter().find_map(|(at, expected)| {
+        let found = stored.get(at).copied().unwrap_or(0);
+        (found < *expected).then_some((*at, *expected, found))
+    });
+    lost.map_or(Ok(()), |(at, expected, found)| Err(SinkError::moved(at, expected, found)))
 }
 
 fn positions_of(rows: &[tokio_postgres::Row]) -> Positions {

@@ -11,7 +11,7 @@ use rand::RngExt as _;
 
 use super::failure::{Class, class, failed, unavailable};
 use super::isolate::{refused_rows, run};
-use super::offsets::{Advance, Refusal, advance, plan};
+use super::offsets::{Advance, Refusal, advance, holds, plan};
 use super::rows::{Rows, rows};
 use super::{Positions, PostgresSink, STORE, TOPICS, tables, within};
 use crate::batch::{Selection, decode};
@@ -30,6 +30,7 @@ const ISOLATIONS_MAX: usize = 8;
 pub struct Staged<'s> {
     transaction: Option<Open>,
     positions: &'s mut Option<Positions>,
+    acknowledged: &'s mut Positions,
     in_doubt: &'s mut bool,
     limit: Duration,
     advances: Vec<Advance>,
@@ -62,6 +63,7 @@ impl Staged<'_> {
             *self.in_doubt = false;
             for advance in &self.advances {
                 positions.insert((advance.topic, advance.partition), advance.next);
+                self.acknowledged.insert((advance.topic, advance.partition), advance.next);
             }
             *self.positions = Some(positions);
         }
@@ -137,11 +139,11 @@ impl PostgresSink {
         rows: Vec<(&'static str, usize)>,
         started: Instant,
     ) -> Staged<'_> {
-        let (positions, in_doubt) = (&mut self.positions, &mut self.in_doubt);
         Staged {
             transaction,
-            positions,
-            in_doubt,
+            positions: &mut self.positions,
+            acknowledged: &mut self.acknowledged,
+            in_doubt: &mut self.in_doubt,
             limit: self.attempt_timeout,
             advances,
             written,
@@ -167,7 +169,9 @@ pub(super) async fn stage<'s>(
 ) -> Result<Staged<'s>, SinkError> {
     let started = Instant::now();
     if sink.positions.is_none() {
-        sink.positions().await?;
+        let found = sink.read().await?;
+        holds(&found, &sink.acknowledged)?;
+        sink.positions = Some(found);
     }
     let known = sink.positions.as_ref().ok_or_else(unknown_positions)?;
     let (advances, mut left_out) = plan(batch, known);
@@ -239,7 +243,7 @@ async fn attempt(
             Ok(()) => return Ok(Attempt::Written(open)),
             Err(error) => error,
         },
-        Err(Refusal::Fenced(error)) => {
+        Err(Refusal::Moved(error)) => {
             open.roll_back().await;
             return Err(error);
         }

@@ -105,7 +105,9 @@ impl From<KafkaError> for End {
 impl From<SinkError> for End {
     fn from(error: SinkError) -> Self {
         match error {
-            SinkError::Transient { .. } | SinkError::Fenced { .. } => Self::Again(error.to_string()),
+            SinkError::Transient { .. } | SinkError::Fenced { .. } | SinkError::SetBack { .. } => {
+                Self::Again(error.to_string())
+            }
             SinkError::Fatal { .. } => Self::Failed(error.into()),
         }
     }

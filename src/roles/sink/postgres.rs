@@ -3,15 +3,22 @@
 //! The offset that the group has committed says how far the dead letters are kept: they go out with it, in one transaction, before the
 //! store commits. If the store then does not, the batch comes again, and its letters are known to be there.
 
+use std::time::Duration;
+
 use kafka::{CommittedOffset, SinkEvent, TopicPartition};
 use sink::SinkError;
 use sink::postgres::PostgresSink;
+use tokio::time::MissedTickBehavior;
 
 use super::backoff::Backoff;
 use super::session::{Next, Offsets, Session, all};
 use super::{End, group_name};
 use crate::config::ms;
 use crate::connect;
+
+/// How often the store is asked whether it has lost something: seconds matter little then, and the question is one look at a
+/// few rows.
+const VERIFY_EVERY: Duration = Duration::from_secs(5);
 
 pub async fn run(session: &mut Session<'_>) -> Result<(), End> {
     let config = &session.context.config;
@@ -21,7 +28,17 @@ pub async fn run(session: &mut Session<'_>) -> Result<(), End> {
     let limit = ms(config.postgres.statement_timeout_ms) * 3;
     let mut writer = PostgresSink::new(pool, group, &session.context.schemas).with_attempt_timeout(limit);
     let mut kept = Offsets::new();
-    while let Some(event) = session.next().await? {
+    let mut verification = tokio::time::interval(VERIFY_EVERY);
+    verification.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let event = tokio::select! {
+            event = session.next() => event?,
+            _ = verification.tick() => {
+                verify(session, &writer).await?;
+                continue;
+            }
+        };
+        let Some(event) = event else { break };
         let next = match event {
             SinkEvent::Assigned { committed, .. } => {
                 kept = kept_until(&committed);
@@ -82,6 +99,27 @@ async fn start(
     Ok(settled)
 }
 
+/// Asks whether the store still has what it has acknowledged, also while no records come: a standby that has taken over may
+/// not. A store that does not answer is asked again the next time.
+async fn verify(session: &mut Session<'_>, writer: &PostgresSink) -> Result<(), End> {
+    if !session.is_assigned() {
+        return Ok(());
+    }
+    match writer.verify().await {
+        Ok(()) => session.ready(),
+        Err(error) if error.is_transient() => session.away(&error),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+/// Offsets that lie before those the group has heard of are not told to it: after a store has lost commits records come again
+/// whose dead letters are kept already.
+fn forwards(mut offsets: Vec<(TopicPartition, i64)>, kept: &Offsets) -> Vec<(TopicPartition, i64)> {
+    offsets.retain(|(at, offset)| kept.get(at).is_none_or(|until| offset > until));
+    offsets
+}
+
 /// Makes a batch durable, however long the store takes.
 async fn store(
     session: &mut Session<'_>,
@@ -101,8 +139,9 @@ async fn store(
                 };
                 session.letters.add(&consumed, &staged.written().rejected, is_new).map_err(End::Failed)?;
                 if !session.letters.is_empty() {
-                    match session.settle(batch.next_offsets()).await? {
-                        Next::Done => kept.extend(batch.next_offsets()),
+                    let ends = forwards(batch.next_offsets(), kept);
+                    match session.settle(ends.clone()).await? {
+                        Next::Done => kept.extend(ends),
                         // Dropping what is staged undoes it.
                         other => return Ok(other),
                     }
@@ -120,5 +159,9 @@ async fn store(
         }
     }
     session.ready();
-    session.settle(batch.next_offsets()).await
+    let ends = forwards(batch.next_offsets(), kept);
+    if ends.is_empty() {
+        return Ok(Next::Done);
+    }
+    session.settle(ends).await
 }

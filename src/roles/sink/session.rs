@@ -39,6 +39,11 @@ impl<'a> Session<'a> {
         Ok(Self { context, store, consumer, letters, assignment: 0, stored: false })
     }
 
+    /// Whether it has partitions.
+    pub fn is_assigned(&self) -> bool {
+        self.assignment != 0
+    }
+
     /// Whether it has made a batch durable.
     pub fn has_stored(&self) -> bool {
         self.stored
@@ -92,14 +97,20 @@ impl<'a> Session<'a> {
         self.context.health.set(self.store.stage(), Err(reason.to_owned()));
     }
 
-    /// Waits before the next attempt, longer every time, unless the group or the operator wants something else.
-    pub async fn patience(&mut self, error: &SinkError, backoff: &mut Backoff) -> Next {
-        let pause = backoff.next();
+    /// The store does not answer as it should.
+    pub fn away(&self, error: &SinkError) {
         let stage = self.store.stage();
-        tracing::warn!(sink = stage, %error, pause_ms = pause.as_millis(), "store not available");
+        tracing::warn!(sink = stage, %error, "store not available");
         self.context.health.set(stage, Err(error.to_string()));
         ::metrics::counter!(::sink::RETRIES_TOTAL, "sink" => self.store.name(), "class" => error.class())
             .increment(1);
+    }
+
+    /// Waits before the next attempt, longer every time, unless the group or the operator wants something else.
+    pub async fn patience(&mut self, error: &SinkError, backoff: &mut Backoff) -> Next {
+        let pause = backoff.next();
+        tracing::warn!(pause_ms = pause.as_millis(), "the batch waits");
+        self.away(error);
         tokio::select! {
             () = wait(self.context, pause) => {}
             () = self.consumer.revoked(self.assignment) => {

@@ -2,12 +2,14 @@
 //! in databases of its own; whoever judges goes past the proxies.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use devstack::{Engine as Kind, KafkaBehind, Process, Progress, Stack, StackConfig};
+use devstack::{Engine as Kind, KafkaBehind, Postgres, Process, Progress, Stack, StackConfig};
 use kafka::KafkaSettings;
 use tempfile::TempDir;
 
@@ -21,6 +23,8 @@ use crate::{block_on, runtime};
 pub struct Engines {
     proxies: [Proxy; 4],
     stack: Stack,
+    /// Servers that followed the first Postgres, the newest last.
+    promoted: Mutex<Vec<Arc<Postgres>>>,
     /// ClickHouse's own small disk, where one could be had.
     disk: Option<Disk>,
     /// Files of the run: logs, journals, uploads.
@@ -28,6 +32,29 @@ pub struct Engines {
     /// The binary, as it was when the run began: building it anew meanwhile changes nothing.
     pub binary: PathBuf,
     _temporary: Option<TempDir>,
+}
+
+/// The process of an engine.
+pub enum Running<'a> {
+    /// That it was started with.
+    First(&'a Process),
+    /// That of a server which has taken over.
+    Promoted(Arc<Postgres>),
+}
+
+impl Deref for Running<'_> {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        match self {
+            Self::First(process) => process,
+            Self::Promoted(server) => server.process(),
+        }
+    }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    ([127, 0, 0, 1], port).into()
 }
 
 impl Engines {
@@ -53,7 +80,8 @@ impl Engines {
         let kinds = [Kind::Kafka, Kind::ClickHouse, Kind::Postgres, Kind::Registry];
         let stack = block_on(Stack::start(config, &kinds))?;
         let proxies = proxies(&stack, behind, seed)?;
-        Ok(Self { proxies, stack, disk, folder, binary, _temporary: temporary })
+        let promoted = Mutex::default();
+        Ok(Self { proxies, stack, promoted, disk, folder, binary, _temporary: temporary })
     }
 
     /// The proxy of a link.
@@ -62,19 +90,48 @@ impl Engines {
         &self.proxies[link as usize]
     }
 
-    /// An engine's process.
+    /// An engine's process; of Postgres that of the server which takes writes.
     ///
     /// # Panics
     /// Never: every engine was started.
     #[must_use]
-    pub fn engine(&self, engine: Engine) -> &Process {
+    pub fn engine(&self, engine: Engine) -> Running<'_> {
         let stack = &self.stack;
         let process = match engine {
             Engine::Kafka => stack.kafka().map(devstack::Kafka::process),
             Engine::ClickHouse => stack.clickhouse().map(devstack::ClickHouse::process),
-            Engine::Postgres => stack.postgres().map(devstack::Postgres::process),
+            Engine::Postgres => match self.promoted().last() {
+                Some(promoted) => return Running::Promoted(Arc::clone(promoted)),
+                None => stack.postgres().map(Postgres::process),
+            },
         };
-        process.expect("every engine was started")
+        Running::First(process.expect("every engine was started"))
+    }
+
+    /// Kills Postgres and promotes a standby that had not heard of its last commits, for so long. The proxy leads there then.
+    ///
+    /// # Errors
+    /// When the standby could not be made or promoted.
+    pub fn fail_over(&self, behind: Duration) -> anyhow::Result<()> {
+        let number = self.promoted().len();
+        let promoted = self.promoted().last().map(Arc::clone);
+        let primary = promoted.as_deref().or(self.stack.postgres()).context("Postgres")?;
+        let replication = block_on(Proxy::start(free_port()?, loopback(primary.port()), 0))?;
+        let folder = self.folder.join(format!("engines/postgres-standby-{number}"));
+        let standby = primary.standby(&folder, replication.address().port())?;
+        // What is committed from now on does not arrive.
+        replication.set(Mode::Hang);
+        std::thread::sleep(behind);
+        primary.process().kill()?;
+        standby.promote()?;
+        let proxy = self.proxy(Link::Postgres);
+        proxy.redirect(loopback(standby.port()));
+        self.promoted().push(Arc::new(standby));
+        Ok(())
+    }
+
+    fn promoted(&self) -> MutexGuard<'_, Vec<Arc<Postgres>>> {
+        self.promoted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The disk under ClickHouse's data.
@@ -105,7 +162,10 @@ impl Engines {
         let url = match link {
             Link::Kafka => stack.kafka().map(devstack::Kafka::bootstrap),
             Link::ClickHouse => stack.clickhouse().map(devstack::ClickHouse::url),
-            Link::Postgres => stack.postgres().map(devstack::Postgres::url),
+            Link::Postgres => match self.promoted().last() {
+                Some(promoted) => Some(promoted.url()),
+                None => stack.postgres().map(Postgres::url),
+            },
             Link::Registry => stack.registry().map(devstack::Registry::url),
         };
         url.unwrap_or_default()
@@ -160,7 +220,7 @@ fn proxies(stack: &Stack, behind: KafkaBehind, seed: u64) -> anyhow::Result<[Pro
         let place = place.rsplit('@').next().unwrap_or_default();
         place.parse().with_context(|| format!("the address of {url}"))
     };
-    let kafka: SocketAddr = ([127, 0, 0, 1], behind.port).into();
+    let kafka = loopback(behind.port);
     let clickhouse = target(stack.clickhouse().context("ClickHouse")?.url())?;
     let postgres = target(stack.postgres().context("Postgres")?.url())?;
     let registry = target(stack.registry().context("the registry")?.url())?;

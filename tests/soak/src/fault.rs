@@ -175,6 +175,8 @@ pub enum Fault {
     Restart(Engine),
     /// An engine is killed and starts again after a while.
     Crash(Engine, Duration),
+    /// Postgres is killed, and a standby takes over that had not heard of its last commits, for so long.
+    FailOver(Duration),
     /// An engine stops answering for a while.
     Pause(Engine, Duration),
 }
@@ -210,6 +212,7 @@ impl Fault {
             Self::MemoryLimit { role, enough: false, .. } => format!("out_of_memory.{}", role.name()),
             Self::Restart(engine) => format!("restart.{}", engine.name()),
             Self::Crash(engine, _) => format!("crash.{}", engine.name()),
+            Self::FailOver(_) => "failover.postgres".to_owned(),
             Self::Pause(engine, _) => format!("pause.{}", engine.name()),
         }
     }

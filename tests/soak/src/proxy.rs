@@ -41,6 +41,7 @@ pub enum Mode {
 pub struct Proxy {
     address: SocketAddr,
     mode: watch::Sender<Mode>,
+    target: watch::Sender<SocketAddr>,
     passed: Arc<AtomicU64>,
 }
 
@@ -64,9 +65,10 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let (mode, watched) = watch::channel(Mode::Pass);
+        let (target, place) = watch::channel(target);
         let passed = Arc::new(AtomicU64::new(0));
-        tokio::spawn(accept(listener, address, target, seed, watched, Arc::clone(&passed)));
-        Ok(Self { address, mode, passed })
+        tokio::spawn(accept(listener, address, place, seed, watched, Arc::clone(&passed)));
+        Ok(Self { address, mode, target, passed })
     }
 
     /// Where clients connect.
@@ -80,6 +82,11 @@ impl Proxy {
         self.mode.send_replace(mode);
     }
 
+    /// Passes new connections on to another server, as the name of a database does after a failover.
+    pub fn redirect(&self, target: SocketAddr) {
+        self.target.send_replace(target);
+    }
+
     /// Bytes passed on so far, both directions.
     #[must_use]
     pub fn passed(&self) -> u64 {
@@ -90,7 +97,7 @@ impl Proxy {
 async fn accept(
     listener: TcpListener,
     address: SocketAddr,
-    target: SocketAddr,
+    target: watch::Receiver<SocketAddr>,
     seed: u64,
     mut mode: watch::Receiver<Mode>,
     passed: Arc<AtomicU64>,
@@ -121,7 +128,8 @@ async fn accept(
         };
         let Ok((client, _)) = client else { continue };
         number = number.wrapping_add(1);
-        tokio::spawn(carry(client, target, number, mode.clone(), Arc::clone(&passed)));
+        let server = *target.borrow();
+        tokio::spawn(carry(client, server, number, mode.clone(), Arc::clone(&passed)));
     }
 }
 

@@ -82,7 +82,8 @@ impl Schedule {
                 let engine = *Engine::ALL.choose(chance).unwrap_or(&Engine::Kafka);
                 match other {
                     91..94 => Fault::Restart(engine),
-                    94..97 => Fault::Crash(engine, seconds(chance, 0.0, 8.0)),
+                    94..96 => Fault::Crash(engine, seconds(chance, 0.0, 8.0)),
+                    96..97 => Fault::FailOver(seconds(chance, 0.5, 4.0)),
                     _ => Fault::Pause(engine, seconds(chance, 1.0, 12.0)),
                 }
             }

@@ -219,5 +219,9 @@ fn engines() -> Vec<Case> {
             "a Postgres that is killed or restarted has every row once afterwards",
             vec![Fault::Crash(Engine::Postgres, seconds(1)), Fault::Restart(Engine::Postgres)],
         ),
+        case(
+            "a standby of Postgres that takes over is given what it had not heard of",
+            vec![Fault::FailOver(seconds(3)), Fault::FailOver(seconds(1))],
+        ),
     ]
 }

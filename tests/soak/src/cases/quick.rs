@@ -54,6 +54,10 @@ pub(super) fn quick() -> Vec<Case> {
             "a Postgres that is killed has every row once afterwards",
             vec![Fault::Crash(Engine::Postgres, seconds(1))],
         ),
+        case(
+            "a standby of Postgres that takes over is given what it had not heard of",
+            vec![Fault::FailOver(seconds(2))],
+        ),
     ]);
     cases.extend(refusals());
     cases

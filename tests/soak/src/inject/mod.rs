@@ -73,6 +73,7 @@ pub fn inject(site: &Site, traffic: &Generator<'_>, fault: &Fault) -> anyhow::Re
         Fault::MemoryLimit { role, mib, time, enough } => memory_limit(site, role, mib, time, enough),
         Fault::Restart(engine) => engine_ends(site, traffic, engine, None),
         Fault::Crash(engine, away) => engine_ends(site, traffic, engine, Some(away)),
+        Fault::FailOver(behind) => site.engines.fail_over(behind),
         Fault::Pause(engine, time) => {
             site.engines.engine(engine).pause()?;
             std::thread::sleep(time);

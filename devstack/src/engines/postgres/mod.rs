@@ -4,6 +4,8 @@
 //! as a real server does. An initialised data folder is prepared once per version and copied, as `initdb`
 //! takes seconds. PostgreSQL refuses to run as root; then it runs as `postgres`, or `nobody`.
 
+mod standby;
+
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -43,10 +45,14 @@ log_min_messages = 'warning'
 pub struct Postgres {
     process: Process,
     port: u16,
+    programs: Programs,
+    /// Whom it runs as, if not as the user of this program.
+    user: Option<User>,
+    data: PathBuf,
 }
 
 /// The programs of a PostgreSQL installation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Programs {
     bin: PathBuf,
     /// Such as `15.13`.
@@ -57,6 +63,11 @@ impl Postgres {
     /// The address of the database `adpulse` for the superuser `adpulse`, without a password.
     pub fn url(&self) -> String {
         format!("postgres://{NAME}@127.0.0.1:{}/{NAME}", self.port)
+    }
+
+    /// Where it listens, on the loopback interface.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The server's process.
@@ -85,23 +96,23 @@ impl Postgres {
             give(&site.folder, user)?;
         }
         let step = site.cache.reporter().begin("starting PostgreSQL");
-        let postgres = on_free_ports(|fresh| {
+        let (process, port) = on_free_ports(|fresh| {
             let [port] = ports::for_folder(&site.folder, fresh)?;
-            Process::start(launch(&programs, user.as_ref(), site, &data, port))
-                .map(|process| Self { process, port })
+            Process::start(launch(&programs, user.as_ref(), site.log(), &data, port))
+                .map(|process| (process, port))
         })?;
         step.done();
-        Ok(postgres)
+        Ok(Self { process, port, programs, user, data })
     }
 }
 
-fn launch(programs: &Programs, user: Option<&User>, site: &Site<'_>, data: &Path, port: u16) -> Launch {
+fn launch(programs: &Programs, user: Option<&User>, log: PathBuf, data: &Path, port: u16) -> Launch {
     Launch {
         engine: ENGINE,
         program: programs.bin.join("postgres"),
         args: vec![OsString::from("-D"), data.into(), OsString::from("-p"), port.to_string().into()],
         folder: data.to_owned(),
-        log: site.log(),
+        log,
         user: user.map(|user| (user.uid.as_raw(), user.gid.as_raw())),
         // "Fast" shutdown: sessions are ended, and everything is written.
         stop_signal: Signal::SIGINT,
@@ -144,6 +155,9 @@ fn programs_in(bin: PathBuf) -> Option<Programs> {
     let text = String::from_utf8(output.stdout).ok()?;
     // "postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)"
     let version = text.split_whitespace().nth(2)?.to_owned();
+    // Links to some of the programs may lie on PATH; all of them lie where the links lead.
+    let home = std::fs::canonicalize(bin.join("postgres")).ok();
+    let bin = home.and_then(|program| program.parent().map(Path::to_owned)).unwrap_or(bin);
     Some(Programs { bin, version })
 }
 
