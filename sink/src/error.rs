@@ -37,7 +37,8 @@ pub enum SinkError {
     /// The store has lost records that it had acknowledged. Nothing of the batch was stored. Drop it, ask for the positions
     /// again and continue from there, which brings back what is missing.
     #[error(
-        "the stored position of {topic} partition {partition} went back from {expected} to {found}: a standby that had not heard          of everything has taken over, or a backup was restored; what is missing is read again from the stored position"
+        "the stored position of {topic} partition {partition} went back from {expected} to {found}: a standby that had not heard \
+         of everything has taken over, or a backup was restored; what is missing is read again from the stored position"
     )]
     SetBack {
         /// Name of the topic, without prefix.

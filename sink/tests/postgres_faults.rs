@@ -147,7 +147,13 @@ async fn forget_one(direct: &Pool) {
 
 fn assert_set_back(error: &SinkError) {
     match error {
-        SinkError::SetBack { topic: "campaigns", partition: 0, expected: 5, found: 4 } => {}
+        SinkError::SetBack { topic: "campaigns", partition: 0, expected: 5, found: 4 } => {
+            let sentence = error.to_string();
+            assert!(
+                sentence.contains("went back from 5 to 4: a standby that had not heard of everything"),
+                "{sentence}"
+            );
+        }
         other => panic!("{other}"),
     }
 }

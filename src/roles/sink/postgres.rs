@@ -107,7 +107,7 @@ async fn verify(session: &mut Session<'_>, writer: &PostgresSink) -> Result<(), 
     }
     match writer.verify().await {
         Ok(()) => session.ready(),
-        Err(error) if error.is_transient() => session.away(&error),
+        Err(error) if error.is_transient() => session.away(&error, VERIFY_EVERY),
         Err(error) => return Err(error.into()),
     }
     Ok(())

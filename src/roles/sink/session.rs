@@ -1,6 +1,7 @@
 //! What the sinks share: one membership in the group, the patience with a store that is away, and the end of a batch.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use kafka::{Batch, ConsumedRecord, KafkaError, SinkConsumer, SinkEvent, TopicPartition};
 use sink::{SinkError, SinkRecord};
@@ -97,10 +98,10 @@ impl<'a> Session<'a> {
         self.context.health.set(self.store.stage(), Err(reason.to_owned()));
     }
 
-    /// The store does not answer as it should.
-    pub fn away(&self, error: &SinkError) {
+    /// The store does not answer as it should, and is asked again after a pause.
+    pub fn away(&self, error: &SinkError, pause: Duration) {
         let stage = self.store.stage();
-        tracing::warn!(sink = stage, %error, "store not available");
+        tracing::warn!(sink = stage, %error, pause_ms = pause.as_millis(), "store not available");
         self.context.health.set(stage, Err(error.to_string()));
         ::metrics::counter!(::sink::RETRIES_TOTAL, "sink" => self.store.name(), "class" => error.class())
             .increment(1);
@@ -109,8 +110,7 @@ impl<'a> Session<'a> {
     /// Waits before the next attempt, longer every time, unless the group or the operator wants something else.
     pub async fn patience(&mut self, error: &SinkError, backoff: &mut Backoff) -> Next {
         let pause = backoff.next();
-        tracing::warn!(pause_ms = pause.as_millis(), "the batch waits");
-        self.away(error);
+        self.away(error, pause);
         tokio::select! {
             () = wait(self.context, pause) => {}
             () = self.consumer.revoked(self.assignment) => {

@@ -96,13 +96,37 @@ impl Postgres {
             give(&site.folder, user)?;
         }
         let step = site.cache.reporter().begin("starting PostgreSQL");
+        let postgres = Self::serve(programs, user, &site.folder, &site.log())?;
+        step.done();
+        Ok(postgres)
+    }
+
+    /// Starts a server on the data in a folder, on a free port.
+    fn serve(
+        programs: Programs,
+        user: Option<User>,
+        folder: &Path,
+        log: &Path,
+    ) -> Result<Self, DevstackError> {
+        let data = folder.join("data");
         let (process, port) = on_free_ports(|fresh| {
-            let [port] = ports::for_folder(&site.folder, fresh)?;
-            Process::start(launch(&programs, user.as_ref(), site.log(), &data, port))
+            let [port] = ports::for_folder(folder, fresh)?;
+            Process::start(launch(&programs, user.as_ref(), log.to_owned(), &data, port))
                 .map(|process| (process, port))
         })?;
-        step.done();
         Ok(Self { process, port, programs, user, data })
+    }
+}
+
+impl Programs {
+    /// One of the programs, run as the server's user, who may not be able to enter the present folder.
+    fn command(&self, program: &str, user: Option<&User>) -> Command {
+        let mut command = Command::new(self.bin.join(program));
+        command.current_dir("/");
+        if let Some(user) = user {
+            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+        }
+        command
     }
 }
 
@@ -257,16 +281,8 @@ fn prepare(programs: &Programs, user: Option<&User>, folder: &Path) -> Result<()
     if let Some(user) = user {
         give(&data, user)?;
     }
-    let as_user = |program: &str| {
-        let mut command = Command::new(programs.bin.join(program));
-        command.current_dir("/");
-        if let Some(user) = user {
-            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-        }
-        command
-    };
     let log = folder.join("engine.log");
-    let mut initdb = as_user("initdb");
+    let mut initdb = programs.command("initdb", user);
     initdb
         .args([
             "--username",

@@ -2,15 +2,11 @@
 //!
 //! Replication is asynchronous, as it is by default: what the primary has committed and not sent is lost with it.
 
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
 
-use super::{NAME, Postgres, check_reachable, give, launch};
-use crate::engines::{on_free_ports, run};
+use super::{NAME, Postgres, check_reachable, give};
+use crate::engines::run;
 use crate::error::{Attempting, DevstackError};
-use crate::ports;
-use crate::process::Process;
 
 impl Postgres {
     /// Copies the running server into an empty folder and starts the copy as its hot standby. It follows the server through
@@ -34,16 +30,12 @@ impl Postgres {
             give(folder, user)?;
         }
         let (data, log) = (folder.join("data"), folder.join("engine.log"));
-        let mut backup = self.as_user("pg_basebackup");
+        let mut backup = programs.command("pg_basebackup", user);
         backup.args(["--host", "127.0.0.1", "--port", &through.to_string(), "--username", NAME]);
         backup.args(["--checkpoint=fast", "--wal-method=stream", "--no-sync", "--write-recovery-conf"]);
         backup.arg("--pgdata").arg(&data);
         run("copying the server for a standby", backup, &log)?;
-        let (process, port) = on_free_ports(|fresh| {
-            let [port] = ports::for_folder(folder, fresh)?;
-            Process::start(launch(programs, user, log.clone(), &data, port)).map(|process| (process, port))
-        })?;
-        Ok(Self { process, port, programs: programs.clone(), user: self.user.clone(), data })
+        Self::serve(programs.clone(), self.user.clone(), folder, &log)
     }
 
     /// Makes a standby a server of its own, which takes writes. Blocks until it does.
@@ -51,17 +43,8 @@ impl Postgres {
     /// # Errors
     /// When it does not become one.
     pub fn promote(&self) -> Result<(), DevstackError> {
-        let mut promote = self.as_user("pg_ctl");
+        let mut promote = self.programs.command("pg_ctl", self.user.as_ref());
         promote.args(["promote", "--wait", "--pgdata"]).arg(&self.data);
         run("promoting a standby", promote, &self.data.with_file_name("engine.log"))
-    }
-
-    fn as_user(&self, program: &str) -> Command {
-        let mut command = Command::new(self.programs.bin.join(program));
-        command.current_dir("/");
-        if let Some(user) = &self.user {
-            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-        }
-        command
     }
 }
