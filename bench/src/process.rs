@@ -182,6 +182,21 @@ pub fn cpu_of(pid: u32) -> anyhow::Result<f64> {
     cpu_seconds(&pid.to_string())
 }
 
+/// CPU time of an engine and of the processes that it runs now, seconds.
+pub fn cpu_of_tree(pid: u32) -> anyhow::Result<f64> {
+    let parent = pid.to_string();
+    let mut sum = cpu_of(pid)?;
+    for process in std::fs::read_dir("/proc").context("reading the processes")?.flatten() {
+        // One that has ended meanwhile is not of interest; neither are entries that are no processes.
+        let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { continue };
+        let fields = stat.rsplit_once(')').map(|(_, fields)| fields).unwrap_or_default();
+        if fields.split_whitespace().nth(1) == Some(&parent) {
+            sum += seconds(&stat)?;
+        }
+    }
+    Ok(sum)
+}
+
 fn cpu_seconds(pid: &str) -> anyhow::Result<f64> {
     seconds(&std::fs::read_to_string(format!("/proc/{pid}/stat")).context("reading CPU time")?)
 }

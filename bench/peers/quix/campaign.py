@@ -66,9 +66,9 @@ def frequency(state):
 
 
 def _rank(batch):
-    """Of two batches that were observed in one moment the one with the greater name stands; the names of the corpus, such as
-    `poll-217-1790000000000`, differ then within these bytes."""
-    return int.from_bytes(batch[5:12].ljust(7, b"\0"), "big")
+    """Of two batches that were observed in one moment the one with the greater name stands. The first bytes tell: in the corpus
+    only the last batch of the history, `day-` and its day, and the first poll, `poll-0-`, share a moment."""
+    return int.from_bytes(batch[:7].ljust(7, b"\0"), "big")
 
 
 def _place(state, day):

@@ -1,5 +1,5 @@
-//! What cannot be undercut: the topic of `score` read with nothing done, decoded, passed on in one transaction; then rows into both
-//! stores by a client without a sink's duties.
+//! What cannot be undercut: the topic of `score` read with nothing done, decoded, passed on in one transaction. That of the stores is
+//! part of `sinks`, which has the rows.
 //!
 //! In this process, through the same client library; the engines' time is not in it.
 
@@ -36,7 +36,6 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
         report.add("consume and produce in a transaction", passed_on(&site).await?);
     }
     site.stop().await?;
-    super::stores::run(options, &mut report).await?;
     Ok(report)
 }
 

@@ -91,6 +91,10 @@ async fn measure(site: &Site, subject: &Subject<'_>, records: u64, startup: f64)
     let cpu = role.cpu_seconds()?;
     let mut figures = figures(&role, records, (cpu, startup, wall))?;
     count_transactions(site, records, &mut figures).await?;
+    let rows = site.counter("adpulse_sink_rows_total").await?;
+    if rows > 0.0 {
+        figures.insert("rows".to_owned(), rows);
+    }
     if subject.counts_outcomes {
         count_outcomes(site, records, &mut figures).await?;
     }

@@ -1,12 +1,15 @@
-//! The sinks, one after the other, on the same preloaded `campaign-days` and `scores`: three days for each score.
+//! The sinks, one after the other, on the same preloaded `campaign-days` and `scores`: three days for each score. After each the very
+//! rows it has written are written once more by a client that has no duties.
 
 use devstack::Engine;
 use schemas::Topic;
+use serde_json::json;
 
 use super::{Subject, float, measure, startup_cpu_seconds, stores};
 use crate::Options;
 use crate::corpus::{Size, rows};
-use crate::report::Report;
+use crate::process::{cpu_of, cpu_of_tree};
+use crate::report::{Figures, Report};
 use crate::site::Site;
 
 const CLICKHOUSE: Subject<'static> = Subject {
@@ -21,6 +24,8 @@ const POSTGRES: Subject<'static> = Subject {
     inputs: &sink::postgres::TOPICS,
     counts_outcomes: false,
 };
+/// The tables of Postgres that these records end in.
+const POSTGRES_TABLES: [&str; 2] = ["campaign_days", "scores"];
 
 /// Measures.
 pub async fn run(options: &Options) -> anyhow::Result<Report> {
@@ -40,19 +45,52 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
             })
         });
         loaded.await?;
-        for (subject, startup) in [&CLICKHOUSE, &POSTGRES].into_iter().zip(startups) {
-            let mut figures = measure(&site, subject, size.records, startup).await?;
-            let bytes = if subject.group == CLICKHOUSE.group {
-                stores::clickhouse_bytes(&site).await?
-            } else {
-                stores::postgres_bytes(&site).await?
-            };
-            figures.insert("bytes_per_row".to_owned(), bytes / float(size.records));
-            report.add(subject.args[1], figures);
-        }
+
+        let (_, server) = site.clickhouse()?;
+        let mut figures = of_sink(&site, &CLICKHOUSE, (size, startups[0]), || cpu_of(server)).await?;
+        figures.insert(
+            "bytes_per_row".to_owned(),
+            stores::clickhouse::bytes(&site).await? / float(size.records),
+        );
+        report.add("clickhouse", figures);
+        report.add("raw RowBinary", stores::clickhouse::raw(&site).await?);
+
+        let server = site.postgres_pid()?;
+        let mut figures = of_sink(&site, &POSTGRES, (size, startups[1]), || cpu_of_tree(server)).await?;
+        figures
+            .insert("bytes_per_row".to_owned(), stores::postgres::bytes(&site).await? / float(size.records));
+        report.add("postgres", figures);
+        report.add("raw upserts", stores::postgres::raw(&site, &POSTGRES_TABLES).await?);
+
         let refused = site.read(Topic::DeadLetters, |_, _| ()).await?;
         anyhow::ensure!(refused == 0, "{refused} records were refused: the run does not count");
         site.stop().await?;
     }
+    for (sink, raw) in [("clickhouse", "raw RowBinary"), ("postgres", "raw upserts")] {
+        let rate = |name: &str| report.median(name, "rows_per_second_wall");
+        let share = rate(sink).zip(rate(raw)).map(|(ours, raw)| ours / raw);
+        report.verdict.insert(format!("{sink}_share_of_raw_wall"), json!(share));
+    }
     Ok(report)
+}
+
+/// Measures a sink, and counts in rows as well: ClickHouse keeps a day in two tables.
+async fn of_sink(
+    site: &Site,
+    subject: &Subject<'_>,
+    (size, startup): (Size, f64),
+    server: impl Fn() -> anyhow::Result<f64>,
+) -> anyhow::Result<Figures> {
+    let before = server()?;
+    let mut figures = measure(site, subject, size.records, startup).await?;
+    let rows = figures.get("rows").copied().unwrap_or_default();
+    anyhow::ensure!(rows >= float(size.records), "{rows} rows were written of {} records", size.records);
+    for (rate, seconds) in [
+        ("rows_per_second_wall", figures["wall_seconds"]),
+        ("rows_per_own_cpu_second", figures["cpu_seconds"]),
+        ("rows_per_server_cpu_second", server()? - before),
+    ] {
+        figures.insert(rate.to_owned(), rows / seconds.max(0.01));
+    }
+    Ok(figures)
 }

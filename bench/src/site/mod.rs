@@ -135,6 +135,12 @@ impl Site {
         Ok(self.stack.postgres().context("a run needs Postgres")?.url())
     }
 
+    /// The number of Postgres's first process.
+    pub fn postgres_pid(&self) -> anyhow::Result<u32> {
+        let engine = self.stack.postgres().context("a run needs Postgres")?;
+        engine.process().pid().context("the number of Postgres's process")
+    }
+
     /// The full name of a topic.
     pub fn topic(&self, topic: Topic) -> String {
         format!("{PREFIX}{}", topic.name())
