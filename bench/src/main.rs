@@ -27,6 +27,10 @@ use clap::{Args, Parser, Subcommand};
 
 pub use options::{Options, Peer};
 
+/// As in adpulse, so that the floors are those of the same allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Benchmarks of adpulse.
 #[derive(Debug, Parser)]
 #[command(version)]

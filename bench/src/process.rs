@@ -182,10 +182,11 @@ pub fn cpu_of(pid: u32) -> anyhow::Result<f64> {
     cpu_seconds(&pid.to_string())
 }
 
-/// CPU time of an engine and of the processes that it runs now, seconds.
+/// CPU time of an engine, of the processes that it runs now and of those that have ended, seconds.
 pub fn cpu_of_tree(pid: u32) -> anyhow::Result<f64> {
     let parent = pid.to_string();
-    let mut sum = cpu_of(pid)?;
+    let own = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("reading CPU time")?;
+    let mut sum = seconds(&own)? + seconds_from(&own, 13)?;
     for process in std::fs::read_dir("/proc").context("reading the processes")?.flatten() {
         // One that has ended meanwhile is not of interest; neither are entries that are no processes.
         let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { continue };
@@ -203,9 +204,14 @@ fn cpu_seconds(pid: &str) -> anyhow::Result<f64> {
 
 /// CPU time in a line that the kernel tells of a process or thread.
 fn seconds(stat: &str) -> anyhow::Result<f64> {
+    seconds_from(stat, 11)
+}
+
+/// The same of two fields by the first one's place after the name: 11 is the process's own time, 13 that of its ended children.
+fn seconds_from(stat: &str, place: usize) -> anyhow::Result<f64> {
     // The name in brackets may hold anything; the fields after it are numbers.
     let fields = stat.rsplit_once(')').map(|(_, fields)| fields).unwrap_or_default();
-    let mut fields = fields.split_whitespace().skip(11);
+    let mut fields = fields.split_whitespace().skip(place);
     let mut ticks = || fields.next().and_then(|field| field.parse::<f64>().ok());
     let (user, system) = ticks().zip(ticks()).context("the kernel does not say how much CPU time")?;
     Ok((user + system) / TICKS_PER_SECOND)

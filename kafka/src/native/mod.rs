@@ -1,5 +1,5 @@
 //! The three calls of the client library that its safe binding makes costly or not at all: fetching records by the batch,
-//! producing to a topic that was looked up once, and waiting for acknowledgements to the moment.
+//! producing to a topic that was looked up once, and waiting for acknowledgements to the moment; and the memory it works in.
 //!
 //! Promises that nothing native outlives what it belongs to: records die before their queue, the queue and the topics
 //! before their client. The only unsafe code of the product, and called by this crate's loops only.
@@ -8,6 +8,8 @@
 
 mod fetch;
 mod headers;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod memory;
 mod produce;
 
 pub(crate) use fetch::FetchingConsumer;

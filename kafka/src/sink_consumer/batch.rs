@@ -71,6 +71,16 @@ impl Batch {
         Self { assignment, ..Self::default() }
     }
 
+    /// One that has room for as much as another, so that it does not grow by copying.
+    pub(super) fn like(other: &Self, assignment: u64) -> Self {
+        Self {
+            assignment,
+            arena: Vec::with_capacity(other.arena.len()),
+            entries: Vec::with_capacity(other.entries.len()),
+            ..Self::default()
+        }
+    }
+
     fn keep(&mut self, bytes: &[u8]) -> Range<usize> {
         let start = self.arena.len();
         self.arena.extend_from_slice(bytes);
@@ -78,9 +88,13 @@ impl Batch {
     }
 
     pub(super) fn push(&mut self, record: &ConsumedRecord<'_>) {
-        let known = self.groups.iter().position(|(partition, _)| {
+        let is_of = |group: usize| {
+            let (partition, _) = &self.groups[group];
             partition.partition == record.partition && &*partition.topic == record.topic
-        });
+        };
+        // Records come partition by partition.
+        let last = self.entries.last().map(|entry| entry.group).filter(|group| is_of(*group));
+        let known = last.or_else(|| (0..self.groups.len()).find(|group| is_of(*group)));
         let group = known.unwrap_or_else(|| {
             self.groups.push((TopicPartition::new(record.topic, record.partition), 0..0));
             self.groups.len() - 1

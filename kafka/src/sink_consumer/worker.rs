@@ -198,7 +198,8 @@ impl Worker {
 
     fn finish_batch(&mut self) {
         self.batch_since = None;
-        let batch = std::mem::replace(&mut self.batch, Batch::new(self.assignment)).finish();
+        let next = Batch::like(&self.batch, self.assignment);
+        let batch = std::mem::replace(&mut self.batch, next).finish();
         metrics::observe_batch(&self.config.group, batch.len());
         self.consumed.publish(|topic, count| metrics::count_consumed(&self.config.group, topic, count));
         self.waiting = Some((batch, Instant::now()));

@@ -147,7 +147,7 @@ impl Days {
     /// Tells which batch names the days hold.
     pub(super) fn names(&self, held: &mut dyn FnMut(NameId)) {
         for at in 0..self.len() {
-            self.get(at).names(held);
+            layout::names(self.from(at), held);
         }
     }
 

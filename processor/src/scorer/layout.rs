@@ -172,6 +172,22 @@ pub(super) fn get(bytes: &[u8]) -> DayState {
     day
 }
 
+/// Tells which batch names a day holds: of an ordinary one without unpacking its figures.
+pub(super) fn names(bytes: &[u8], held: &mut dyn FnMut(NameId)) {
+    let mut reader = Reader::new(bytes);
+    let shape = reader.byte();
+    if shape & ORDINARY == 0 {
+        return get(bytes).names(held);
+    }
+    held(head(&mut reader).stamp.batch);
+    if shape & PREVIOUS != 0 {
+        reader.byte();
+        reader.first_signed::<FIGURES>();
+        reader.first_signed::<4>();
+        held(head(&mut reader).stamp.batch);
+    }
+}
+
 /// What the score reads of a day: the front of an ordinary one, any other is read whole.
 pub(super) fn read_counted(bytes: &[u8], policy: &FactsPolicy) -> Counted {
     counted(bytes).unwrap_or_else(|| get(bytes).counted(policy))

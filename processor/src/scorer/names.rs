@@ -23,7 +23,7 @@ pub(super) struct Names {
 pub(super) struct NameId(pub(super) u32);
 
 /// Below so many texts nothing is swept.
-const SWEEP_MIN: usize = 4_096;
+const SWEEP_MIN: usize = 8_192;
 
 impl Names {
     pub(super) fn intern(&mut self, text: &str) -> NameId {

@@ -292,6 +292,10 @@ mod tests {
                 recount((&lying(&day), day.len()), more, &mut counted);
                 layout::put(&unpacked, &mut expected);
                 prop_assert_eq!(&counted, &expected);
+                let (mut held, mut expected) = (Vec::new(), Vec::new());
+                layout::names(&lying(&counted), &mut |name| held.push(name.0));
+                unpacked.names(&mut |name| expected.push(name.0));
+                prop_assert_eq!(held, expected);
                 day = counted;
             }
         }

@@ -24,6 +24,12 @@ pub(crate) struct At<T> {
     pub(crate) value: T,
 }
 
+impl<T> At<T> {
+    fn view(&self) -> At<&T> {
+        At { index: self.index, partition: self.partition, offset: self.offset, value: &self.value }
+    }
+}
+
 /// A value of a compacted topic under its key; without one the key is gone.
 #[derive(Debug)]
 pub(crate) struct Keyed<K, V> {
@@ -42,6 +48,11 @@ pub(crate) struct Facts<'a> {
     pub(crate) recommendations: Vec<At<Recommendation<'a>>>,
     pub(crate) alerts: Vec<At<Alert<'a>>>,
     pub(crate) dead_letters: Vec<At<DeadLetter<'a>>>,
+}
+
+/// Facts by their places: they are large, so it is these that are sorted.
+pub(crate) fn views<T>(facts: &[At<T>]) -> Vec<At<&T>> {
+    facts.iter().map(At::view).collect()
 }
 
 /// Sorts by key and keeps the newest of each, so that a statement touches a row once and the order of rows depends on

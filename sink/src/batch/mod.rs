@@ -7,7 +7,7 @@ mod facts;
 pub(crate) use decode::{Selection, decode};
 pub(crate) use facts::{
     AccountParts, At, CampaignParts, Facts, Keyed, account_key, alert_subject, by_alert, by_recommendation,
-    campaign_key, keep_newest,
+    campaign_key, keep_newest, views,
 };
 
 use schemas::Topic;

@@ -19,11 +19,11 @@ type KeyedDay<'a> = Keyed<(CampaignParts<'a>, Day), CampaignDay<'a>>;
 /// An hour of an account's records.
 pub(super) type AccountHour<'f, 'a> = (&'f Account<'a>, QualityHour);
 
-pub(super) fn campaigns<'a>() -> Table<Keyed<CampaignParts<'a>, Campaign<'a>>, CampaignRow<'static>> {
+pub(super) fn campaigns<'f, 'a>() -> Table<&'f Keyed<CampaignParts<'a>, Campaign<'a>>, CampaignRow<'static>> {
     Table { name: "campaigns", month: |_| 0, row: campaign }
 }
 
-pub(super) fn days<'a>() -> Table<KeyedDay<'a>, DayRow<'static>> {
+pub(super) fn days<'f, 'a>() -> Table<&'f KeyedDay<'a>, DayRow<'static>> {
     Table { name: "campaign_days", month: |fact| month_of(fact.key.1), row: day }
 }
 
@@ -31,19 +31,19 @@ pub(super) fn revisions<'f, 'a>() -> Table<&'f CampaignDay<'a>, RevisionRow<'sta
     Table { name: "campaign_day_revisions", month: |day| month_of(day.day), row: revision }
 }
 
-pub(super) fn scores<'a>() -> Table<CampaignScore<'a>, ScoreRow<'static>> {
+pub(super) fn scores<'f, 'a>() -> Table<&'f CampaignScore<'a>, ScoreRow<'static>> {
     Table { name: "scores", month: |score| month_of(score.as_of), row: score }
 }
 
-pub(super) fn recommendations<'a>() -> Table<Recommendation<'a>, RecommendationRow<'static>> {
+pub(super) fn recommendations<'f, 'a>() -> Table<&'f Recommendation<'a>, RecommendationRow<'static>> {
     Table { name: "recommendations", month: |it| month_of(it.announced_at.day_utc()), row: recommendation }
 }
 
-pub(super) fn leads<'a>() -> Table<Keyed<&'a str, Lead<'a>>, LeadRow<'static>> {
+pub(super) fn leads<'f, 'a>() -> Table<&'f Keyed<&'a str, Lead<'a>>, LeadRow<'static>> {
     Table { name: "leads", month: |_| 0, row: lead }
 }
 
-pub(super) fn accounts<'a>() -> Table<Keyed<AccountParts<'a>, Account<'a>>, AccountRow<'static>> {
+pub(super) fn accounts<'f, 'a>() -> Table<&'f Keyed<AccountParts<'a>, Account<'a>>, AccountRow<'static>> {
     Table { name: "accounts", month: |_| 0, row: account }
 }
 
@@ -51,15 +51,15 @@ pub(super) fn hours<'f, 'a>() -> Table<AccountHour<'f, 'a>, HourRow<'static>> {
     Table { name: "account_hours", month: |(_, hour)| month_of(hour.hour_start.day_utc()), row: hour }
 }
 
-pub(super) fn alerts<'a>() -> Table<Alert<'a>, AlertRow<'static>> {
+pub(super) fn alerts<'f, 'a>() -> Table<&'f Alert<'a>, AlertRow<'static>> {
     Table { name: "alerts", month: |alert| month_of(alert.raised_at.day_utc()), row: alert }
 }
 
-pub(super) fn dead_letters<'a>() -> Table<DeadLetter<'a>, DeadLetterRow<'static>> {
+pub(super) fn dead_letters<'f, 'a>() -> Table<&'f DeadLetter<'a>, DeadLetterRow<'static>> {
     Table { name: "dead_letters", month: |letter| month_of(letter.refused_at.day_utc()), row: dead_letter }
 }
 
-fn campaign<'r>(at: &'r At<Keyed<CampaignParts<'_>, Campaign<'_>>>) -> CampaignRow<'r> {
+fn campaign<'r>(at: &'r At<&Keyed<CampaignParts<'_>, Campaign<'_>>>) -> CampaignRow<'r> {
     let [platform, account_id, campaign_id] = &at.value.key;
     let row = CampaignRow {
         platform,
@@ -90,7 +90,7 @@ fn campaign<'r>(at: &'r At<Keyed<CampaignParts<'_>, Campaign<'_>>>) -> CampaignR
     }
 }
 
-fn day<'r>(at: &'r At<KeyedDay<'_>>) -> DayRow<'r> {
+fn day<'r>(at: &'r At<&KeyedDay<'_>>) -> DayRow<'r> {
     let ([platform, account_id, campaign_id], day) = &at.value.key;
     let row = DayRow {
         platform,
@@ -169,8 +169,8 @@ fn revision<'r>(at: &'r At<&CampaignDay<'_>>) -> RevisionRow<'r> {
     }
 }
 
-fn score<'r>(at: &'r At<CampaignScore<'_>>) -> ScoreRow<'r> {
-    let score = &at.value;
+fn score<'r>(at: &'r At<&CampaignScore<'_>>) -> ScoreRow<'r> {
+    let score = at.value;
     let window = &score.window;
     ScoreRow {
         platform: score.platform,
@@ -208,8 +208,8 @@ fn score<'r>(at: &'r At<CampaignScore<'_>>) -> ScoreRow<'r> {
     }
 }
 
-fn recommendation<'r>(at: &'r At<Recommendation<'_>>) -> RecommendationRow<'r> {
-    let it = &at.value;
+fn recommendation<'r>(at: &'r At<&Recommendation<'_>>) -> RecommendationRow<'r> {
+    let it = at.value;
     RecommendationRow {
         platform: it.platform,
         account_id: it.account_id,
@@ -235,7 +235,7 @@ fn recommendation<'r>(at: &'r At<Recommendation<'_>>) -> RecommendationRow<'r> {
     }
 }
 
-fn lead<'r>(at: &'r At<Keyed<&str, Lead<'_>>>) -> LeadRow<'r> {
+fn lead<'r>(at: &'r At<&Keyed<&str, Lead<'_>>>) -> LeadRow<'r> {
     let row = LeadRow {
         lead_key: at.value.key,
         _deleted: 1,
@@ -266,7 +266,7 @@ fn lead<'r>(at: &'r At<Keyed<&str, Lead<'_>>>) -> LeadRow<'r> {
     }
 }
 
-fn account<'r>(at: &'r At<Keyed<AccountParts<'_>, Account<'_>>>) -> AccountRow<'r> {
+fn account<'r>(at: &'r At<&Keyed<AccountParts<'_>, Account<'_>>>) -> AccountRow<'r> {
     let [platform, account_id] = &at.value.key;
     let row = AccountRow {
         platform,
@@ -307,8 +307,8 @@ fn hour<'r>(at: &'r At<AccountHour<'_, '_>>) -> HourRow<'r> {
     }
 }
 
-fn alert<'r>(at: &'r At<Alert<'_>>) -> AlertRow<'r> {
-    let alert = &at.value;
+fn alert<'r>(at: &'r At<&Alert<'_>>) -> AlertRow<'r> {
+    let alert = at.value;
     AlertRow {
         platform: alert.platform,
         account_id: alert.account_id,
@@ -326,8 +326,8 @@ fn alert<'r>(at: &'r At<Alert<'_>>) -> AlertRow<'r> {
     }
 }
 
-fn dead_letter<'r>(at: &'r At<DeadLetter<'_>>) -> DeadLetterRow<'r> {
-    let letter = &at.value;
+fn dead_letter<'r>(at: &'r At<&DeadLetter<'_>>) -> DeadLetterRow<'r> {
+    let letter = at.value;
     DeadLetterRow {
         stage: letter.stage,
         reason_code: letter.reason_code,

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::insert::{Source, insert};
 use super::token::Ranges;
 use super::{ClickHouseSink, STORE, TOPICS, tables};
-use crate::batch::{At, Facts, Selection, by_alert, by_recommendation, decode, keep_newest};
+use crate::batch::{At, Facts, Keyed, Selection, by_alert, by_recommendation, decode, keep_newest, views};
 use crate::{Rejected, SinkError, SinkRecord, Written, metrics};
 
 /// Rounds that find further refused rows, before the batch is taken for a defect of the schema.
@@ -30,7 +30,7 @@ pub(super) async fn write(
         let mut refused = Vec::new();
         // What landed in the rounds before is there.
         let source = Source { batch, ranges: &ranges, again: again || round > 0 };
-        let landed = insert_all(sink, source, facts, &mut refused).await?;
+        let landed = insert_all(sink, source, &facts, &mut refused).await?;
         if refused.is_empty() {
             written.rows = landed.rows;
             written.superseded = landed.superseded;
@@ -68,14 +68,17 @@ struct Landed {
 async fn insert_all(
     sink: &ClickHouseSink,
     source: Source<'_>,
-    mut facts: Facts<'_>,
+    facts: &Facts<'_>,
     refused: &mut Vec<Rejected>,
 ) -> Result<Landed, SinkError> {
-    let mut rows = insert_revisions(sink, source, &facts, refused).await?;
-    rows += insert_hours(sink, source, &facts, refused).await?;
-    let (mut scores, skipped) = history_of_scores(std::mem::take(&mut facts.scores));
-    let superseded = keep_newest(&mut facts.campaigns, |a, b| a.key.cmp(&b.key))
-        + keep_newest(&mut facts.days, |a, b| a.key.cmp(&b.key))
+    let mut rows = insert_revisions(sink, source, facts, refused).await?;
+    rows += insert_hours(sink, source, facts, refused).await?;
+    let (mut scores, skipped) = history_of_scores(&facts.scores);
+    let (mut campaigns, mut days) = (views(&facts.campaigns), views(&facts.days));
+    let (mut leads, mut accounts) = (views(&facts.leads), views(&facts.accounts));
+    let (mut recommendations, mut alerts) = (views(&facts.recommendations), views(&facts.alerts));
+    let superseded = keep_newest(&mut campaigns, |a, b| a.key.cmp(&b.key))
+        + keep_newest(&mut days, |a, b| a.key.cmp(&b.key))
         + keep_newest(&mut scores, |a, b| {
             (a.platform, a.account_id, a.campaign_id, a.as_of).cmp(&(
                 b.platform,
@@ -84,21 +87,22 @@ async fn insert_all(
                 b.as_of,
             ))
         })
-        + keep_newest(&mut facts.leads, |a, b| a.key.cmp(b.key))
-        + keep_newest(&mut facts.accounts, |a, b| a.key.cmp(&b.key))
-        + keep_newest(&mut facts.recommendations, by_recommendation)
-        + keep_newest(&mut facts.alerts, by_alert);
+        + keep_newest(&mut leads, |a, b| a.key.cmp(b.key))
+        + keep_newest(&mut accounts, |a, b| a.key.cmp(&b.key))
+        + keep_newest(&mut recommendations, |a, b| by_recommendation(a, b))
+        + keep_newest(&mut alerts, |a, b| by_alert(a, b));
     // Each dead letter is a row of its own; this only puts them in order.
-    facts.dead_letters.sort_unstable_by_key(|letter| (letter.partition, letter.offset));
+    let mut dead_letters = views(&facts.dead_letters);
+    dead_letters.sort_unstable_by_key(|letter| (letter.partition, letter.offset));
 
-    rows += insert(sink, source, &tables::campaigns(), &facts.campaigns, refused).await?;
-    rows += insert(sink, source, &tables::days(), &facts.days, refused).await?;
+    rows += insert(sink, source, &tables::campaigns(), &campaigns, refused).await?;
+    rows += insert(sink, source, &tables::days(), &days, refused).await?;
     rows += insert(sink, source, &tables::scores(), &scores, refused).await?;
-    rows += insert(sink, source, &tables::leads(), &facts.leads, refused).await?;
-    rows += insert(sink, source, &tables::accounts(), &facts.accounts, refused).await?;
-    rows += insert(sink, source, &tables::recommendations(), &facts.recommendations, refused).await?;
-    rows += insert(sink, source, &tables::alerts(), &facts.alerts, refused).await?;
-    rows += insert(sink, source, &tables::dead_letters(), &facts.dead_letters, refused).await?;
+    rows += insert(sink, source, &tables::leads(), &leads, refused).await?;
+    rows += insert(sink, source, &tables::accounts(), &accounts, refused).await?;
+    rows += insert(sink, source, &tables::recommendations(), &recommendations, refused).await?;
+    rows += insert(sink, source, &tables::alerts(), &alerts, refused).await?;
+    rows += insert(sink, source, &tables::dead_letters(), &dead_letters, refused).await?;
     Ok(Landed { rows, superseded, skipped })
 }
 
@@ -152,14 +156,14 @@ async fn insert_hours(
 }
 
 /// Scores without their tombstones: a campaign that is gone keeps its history.
-fn history_of_scores<K, V>(scores: Vec<At<crate::batch::Keyed<K, V>>>) -> (Vec<At<V>>, u64) {
-    let before = scores.len();
-    let kept: Vec<At<V>> = scores
-        .into_iter()
+fn history_of_scores<K, V>(scores: &[At<Keyed<K, V>>]) -> (Vec<At<&V>>, u64) {
+    let kept: Vec<At<&V>> = scores
+        .iter()
         .filter_map(|At { index, partition, offset, value }| {
-            Some(At { index, partition, offset, value: value.value? })
+            let value = value.value.as_ref()?;
+            Some(At { index: *index, partition: *partition, offset: *offset, value })
         })
         .collect();
-    let skipped = (before - kept.len()) as u64;
+    let skipped = (scores.len() - kept.len()) as u64;
     (kept, skipped)
 }

@@ -3,39 +3,50 @@
 use schemas::Day;
 use schemas::record::{Account, Alert, Campaign, CampaignDay, CampaignScore, Lead, Recommendation};
 
-use crate::batch::{AccountParts, At, CampaignParts, Facts, Keyed, by_alert, by_recommendation, keep_newest};
+use crate::batch::{
+    AccountParts, At, CampaignParts, Facts, Keyed, by_alert, by_recommendation, keep_newest, views,
+};
 
 /// What a batch does to the tables.
 #[derive(Default)]
 pub(super) struct Rows<'a> {
-    pub(super) campaigns: Vec<At<(CampaignParts<'a>, Campaign<'a>)>>,
-    pub(super) campaigns_gone: Vec<At<CampaignParts<'a>>>,
-    pub(super) days: Vec<At<((CampaignParts<'a>, Day), CampaignDay<'a>)>>,
-    pub(super) days_gone: Vec<At<(CampaignParts<'a>, Day)>>,
-    pub(super) scores: Vec<At<(CampaignParts<'a>, CampaignScore<'a>)>>,
-    pub(super) scores_gone: Vec<At<CampaignParts<'a>>>,
-    pub(super) leads: Vec<At<(&'a str, Lead<'a>)>>,
-    pub(super) leads_gone: Vec<At<&'a str>>,
-    pub(super) accounts: Vec<At<(AccountParts<'a>, Account<'a>)>>,
-    pub(super) accounts_gone: Vec<At<AccountParts<'a>>>,
-    pub(super) recommendations: Vec<At<Recommendation<'a>>>,
-    pub(super) alerts: Vec<At<Alert<'a>>>,
+    pub(super) campaigns: Upserts<'a, CampaignParts<'a>, Campaign<'a>>,
+    pub(super) campaigns_gone: Deletions<'a, CampaignParts<'a>>,
+    pub(super) days: Upserts<'a, (CampaignParts<'a>, Day), CampaignDay<'a>>,
+    pub(super) days_gone: Deletions<'a, (CampaignParts<'a>, Day)>,
+    pub(super) scores: Upserts<'a, CampaignParts<'a>, CampaignScore<'a>>,
+    pub(super) scores_gone: Deletions<'a, CampaignParts<'a>>,
+    pub(super) leads: Upserts<'a, &'a str, Lead<'a>>,
+    pub(super) leads_gone: Deletions<'a, &'a str>,
+    pub(super) accounts: Upserts<'a, AccountParts<'a>, Account<'a>>,
+    pub(super) accounts_gone: Deletions<'a, AccountParts<'a>>,
+    pub(super) recommendations: Vec<At<&'a Recommendation<'a>>>,
+    pub(super) alerts: Vec<At<&'a Alert<'a>>>,
 }
 
+/// Rows that are there: their keys and values.
+type Upserts<'a, K, V> = Vec<At<(&'a K, &'a V)>>;
+/// Keys that are gone.
+type Deletions<'a, K> = Vec<At<&'a K>>;
+
 /// Sorts out a batch, and counts the records that a later one of it replaces.
-pub(super) fn rows(mut facts: Facts<'_>) -> (Rows<'_>, u64) {
-    let superseded = keep_newest(&mut facts.campaigns, |a, b| a.key.cmp(&b.key))
-        + keep_newest(&mut facts.days, |a, b| a.key.cmp(&b.key))
-        + keep_newest(&mut facts.scores, |a, b| a.key.cmp(&b.key))
-        + keep_newest(&mut facts.leads, |a, b| a.key.cmp(b.key))
-        + keep_newest(&mut facts.accounts, |a, b| a.key.cmp(&b.key))
-        + keep_newest(&mut facts.recommendations, by_recommendation)
-        + keep_newest(&mut facts.alerts, by_alert);
-    let (campaigns, campaigns_gone) = split(facts.campaigns);
-    let (days, days_gone) = split(facts.days);
-    let (scores, scores_gone) = split(facts.scores);
-    let (leads, leads_gone) = split(facts.leads);
-    let (accounts, accounts_gone) = split(facts.accounts);
+pub(super) fn rows<'a>(facts: &'a Facts<'a>) -> (Rows<'a>, u64) {
+    let (mut campaigns, mut days, mut scores) =
+        (views(&facts.campaigns), views(&facts.days), views(&facts.scores));
+    let (mut leads, mut accounts) = (views(&facts.leads), views(&facts.accounts));
+    let (mut recommendations, mut alerts) = (views(&facts.recommendations), views(&facts.alerts));
+    let superseded = keep_newest(&mut campaigns, |a, b| a.key.cmp(&b.key))
+        + keep_newest(&mut days, |a, b| a.key.cmp(&b.key))
+        + keep_newest(&mut scores, |a, b| a.key.cmp(&b.key))
+        + keep_newest(&mut leads, |a, b| a.key.cmp(b.key))
+        + keep_newest(&mut accounts, |a, b| a.key.cmp(&b.key))
+        + keep_newest(&mut recommendations, |a, b| by_recommendation(a, b))
+        + keep_newest(&mut alerts, |a, b| by_alert(a, b));
+    let (campaigns, campaigns_gone) = split(campaigns);
+    let (days, days_gone) = split(days);
+    let (scores, scores_gone) = split(scores);
+    let (leads, leads_gone) = split(leads);
+    let (accounts, accounts_gone) = split(accounts);
     let rows = Rows {
         campaigns,
         campaigns_gone,
@@ -47,16 +58,13 @@ pub(super) fn rows(mut facts: Facts<'_>) -> (Rows<'_>, u64) {
         leads_gone,
         accounts,
         accounts_gone,
-        recommendations: facts.recommendations,
-        alerts: facts.alerts,
+        recommendations,
+        alerts,
     };
     (rows, superseded)
 }
 
-/// Rows that are there, and keys that are gone.
-type Split<K, V> = (Vec<At<(K, V)>>, Vec<At<K>>);
-
-fn split<K, V>(rows: Vec<At<Keyed<K, V>>>) -> Split<K, V> {
+fn split<K, V>(rows: Vec<At<&Keyed<K, V>>>) -> (Upserts<'_, K, V>, Deletions<'_, K>) {
     let (mut there, mut gone) = (Vec::with_capacity(rows.len()), Vec::new());
     for At { index, partition, offset, value: Keyed { key, value } } in rows {
         match value {

@@ -184,7 +184,7 @@ pub(super) async fn stage<'s>(
     for _ in 0..ISOLATIONS_MAX {
         let selection = Selection { topics: &TOPICS, left_out: &left_out };
         let (facts, undecodable) = decode(STORE, &mut sink.decoder, batch, &selection)?;
-        let (rows, superseded) = rows(facts);
+        let (rows, superseded) = rows(&facts);
         let attempt = loop {
             let attempt = attempt(&sink.pool, &sink.group, &advances, &rows);
             match within(sink.attempt_timeout, WRITING, attempt).await {

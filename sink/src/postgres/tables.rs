@@ -17,13 +17,13 @@ pub(super) struct Statement<R> {
     pub(super) columns: for<'r> fn(&'r [At<R>]) -> Vec<Param<'r>>,
 }
 
-pub(super) fn upsert_campaigns<'a>() -> Statement<(CampaignParts<'a>, Campaign<'a>)> {
+pub(super) fn upsert_campaigns<'a>() -> Statement<(&'a CampaignParts<'a>, &'a Campaign<'a>)> {
     Statement {
         table: "campaigns",
         sql: include_str!("sql/upsert_campaigns.sql"),
         columns: |rows| {
             vec![
-                column(rows, |row| key_of(&row.value.0)),
+                column(rows, |row| key_of(row.value.0)),
                 column(rows, |row| row.value.1.platform),
                 column(rows, |row| row.value.1.account_id),
                 column(rows, |row| row.value.1.campaign_id),
@@ -47,7 +47,7 @@ pub(super) fn upsert_campaigns<'a>() -> Statement<(CampaignParts<'a>, Campaign<'
     }
 }
 
-pub(super) fn upsert_days<'a>() -> Statement<((CampaignParts<'a>, Day), CampaignDay<'a>)> {
+pub(super) fn upsert_days<'a>() -> Statement<(&'a (CampaignParts<'a>, Day), &'a CampaignDay<'a>)> {
     Statement {
         table: "campaign_days",
         sql: include_str!("sql/upsert_campaign_days.sql"),
@@ -80,14 +80,14 @@ pub(super) fn upsert_days<'a>() -> Statement<((CampaignParts<'a>, Day), Campaign
     }
 }
 
-pub(super) fn upsert_leads<'a>() -> Statement<(&'a str, Lead<'a>)> {
+pub(super) fn upsert_leads<'a>() -> Statement<(&'a &'a str, &'a Lead<'a>)> {
     Statement {
         table: "leads",
         sql: include_str!("sql/upsert_leads.sql"),
         columns: |rows| {
             vec![
                 column(rows, |row| row.value.0),
-                column(rows, |row| campaign_of(&row.value.1)),
+                column(rows, |row| campaign_of(row.value.1)),
                 column(rows, |row| row.value.1.platform),
                 column(rows, |row| row.value.1.account_id),
                 column(rows, |row| row.value.1.campaign_id),
@@ -111,13 +111,13 @@ pub(super) fn upsert_leads<'a>() -> Statement<(&'a str, Lead<'a>)> {
     }
 }
 
-pub(super) fn upsert_scores<'a>() -> Statement<(CampaignParts<'a>, CampaignScore<'a>)> {
+pub(super) fn upsert_scores<'a>() -> Statement<(&'a CampaignParts<'a>, &'a CampaignScore<'a>)> {
     Statement {
         table: "scores",
         sql: include_str!("sql/upsert_scores.sql"),
         columns: |rows| {
             let mut columns = vec![
-                column(rows, |row| key_of(&row.value.0)),
+                column(rows, |row| key_of(row.value.0)),
                 column(rows, |row| row.value.1.platform),
                 column(rows, |row| row.value.1.account_id),
                 column(rows, |row| row.value.1.campaign_id),
@@ -155,7 +155,7 @@ pub(super) fn upsert_scores<'a>() -> Statement<(CampaignParts<'a>, CampaignScore
     }
 }
 
-pub(super) fn upsert_recommendations<'a>() -> Statement<Recommendation<'a>> {
+pub(super) fn upsert_recommendations<'a>() -> Statement<&'a Recommendation<'a>> {
     Statement {
         table: "recommendations",
         sql: include_str!("sql/upsert_recommendations.sql"),
@@ -188,13 +188,13 @@ pub(super) fn upsert_recommendations<'a>() -> Statement<Recommendation<'a>> {
     }
 }
 
-pub(super) fn upsert_accounts<'a>() -> Statement<(AccountParts<'a>, Account<'a>)> {
+pub(super) fn upsert_accounts<'a>() -> Statement<(&'a AccountParts<'a>, &'a Account<'a>)> {
     Statement {
         table: "accounts",
         sql: include_str!("sql/upsert_accounts.sql"),
         columns: |rows| {
             vec![
-                column(rows, |row| key_of_account(&row.value.0)),
+                column(rows, |row| key_of_account(row.value.0)),
                 column(rows, |row| row.value.1.platform),
                 column(rows, |row| row.value.1.account_id),
                 column(rows, |row| row.value.1.name),
@@ -215,19 +215,19 @@ pub(super) fn upsert_accounts<'a>() -> Statement<(AccountParts<'a>, Account<'a>)
 }
 
 /// Every record of an alert.
-pub(super) fn upsert_alerts<'a>() -> Statement<Alert<'a>> {
+pub(super) fn upsert_alerts<'a>() -> Statement<&'a Alert<'a>> {
     Statement { table: "alerts", sql: include_str!("sql/upsert_alerts.sql"), columns: alerts }
 }
 
 /// The newest record of each alert, from the same rows.
-pub(super) fn upsert_current_alerts<'a>() -> Statement<Alert<'a>> {
+pub(super) fn upsert_current_alerts<'a>() -> Statement<&'a Alert<'a>> {
     let sql = include_str!("sql/upsert_current_alerts.sql");
     Statement { table: "current_alerts", sql, columns: alerts }
 }
 
-fn alerts<'r>(rows: &'r [At<Alert<'_>>]) -> Vec<Param<'r>> {
+fn alerts<'r>(rows: &'r [At<&Alert<'_>>]) -> Vec<Param<'r>> {
     vec![
-        column(rows, |row| alert_subject(&row.value)),
+        column(rows, |row| alert_subject(row.value)),
         column(rows, |row| row.value.code),
         column(rows, |row| Moment(row.value.raised_at)),
         column(rows, |row| row.value.state.symbol()),
@@ -243,17 +243,17 @@ fn alerts<'r>(rows: &'r [At<Alert<'_>>]) -> Vec<Param<'r>> {
     ]
 }
 
-pub(super) fn delete_campaigns<'a>() -> Statement<CampaignParts<'a>> {
+pub(super) fn delete_campaigns<'a>() -> Statement<&'a CampaignParts<'a>> {
     let sql = include_str!("sql/delete_campaigns.sql");
     Statement { table: "campaigns", sql, columns: gone_campaigns }
 }
 
-pub(super) fn delete_scores<'a>() -> Statement<CampaignParts<'a>> {
+pub(super) fn delete_scores<'a>() -> Statement<&'a CampaignParts<'a>> {
     let sql = include_str!("sql/delete_scores.sql");
     Statement { table: "scores", sql, columns: gone_campaigns }
 }
 
-pub(super) fn delete_days<'a>() -> Statement<(CampaignParts<'a>, Day)> {
+pub(super) fn delete_days<'a>() -> Statement<&'a (CampaignParts<'a>, Day)> {
     Statement {
         table: "campaign_days",
         sql: include_str!("sql/delete_campaign_days.sql"),
@@ -267,7 +267,7 @@ pub(super) fn delete_days<'a>() -> Statement<(CampaignParts<'a>, Day)> {
     }
 }
 
-pub(super) fn delete_leads<'a>() -> Statement<&'a str> {
+pub(super) fn delete_leads<'a>() -> Statement<&'a &'a str> {
     Statement {
         table: "leads",
         sql: include_str!("sql/delete_leads.sql"),
@@ -275,16 +275,16 @@ pub(super) fn delete_leads<'a>() -> Statement<&'a str> {
     }
 }
 
-pub(super) fn delete_accounts<'a>() -> Statement<AccountParts<'a>> {
+pub(super) fn delete_accounts<'a>() -> Statement<&'a AccountParts<'a>> {
     Statement {
         table: "accounts",
         sql: include_str!("sql/delete_accounts.sql"),
-        columns: |rows| vec![column(rows, |row| key_of_account(&row.value)), column(rows, |row| row.offset)],
+        columns: |rows| vec![column(rows, |row| key_of_account(row.value)), column(rows, |row| row.offset)],
     }
 }
 
-fn gone_campaigns<'r>(rows: &'r [At<CampaignParts<'_>>]) -> Vec<Param<'r>> {
-    vec![column(rows, |row| key_of(&row.value)), column(rows, |row| row.offset)]
+fn gone_campaigns<'r>(rows: &'r [At<&CampaignParts<'_>>]) -> Vec<Param<'r>> {
+    vec![column(rows, |row| key_of(row.value)), column(rows, |row| row.offset)]
 }
 
 fn key_of([platform, account_id, campaign_id]: &CampaignParts<'_>) -> String {

@@ -16,7 +16,8 @@ use crate::site::Site;
 /// Rows of a transaction, as the sink has them.
 const UPSERT_ROWS: i64 = 5_000;
 /// Columns of a table in their order, with their types, and whether they belong to the primary key.
-const COLUMNS: &str = "SELECT attname::text, format_type(atttypid, atttypmod), coalesce(attnum = ANY (indkey), false)
+const COLUMNS: &str =
+    "SELECT attname::text, format_type(atttypid, atttypmod), coalesce(attnum = ANY (indkey), false)
     FROM pg_attribute LEFT JOIN pg_index ON indrelid = attrelid AND indisprimary
     WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
 

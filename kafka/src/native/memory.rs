@@ -1,0 +1,101 @@
+//! Where the client library gets its memory: it allocates each record on one thread and frees it on another, which the system's
+//! allocator does under a lock and mimalloc does not.
+//!
+//! Takes effect in programs that are linked with `--wrap` for each of [`WRAPPED`], which leads the calls of everything linked
+//! statically, Rust's standard library too, to the functions here. What is loaded at run time keeps its own allocator, as does the
+//! C library within itself: a pointer that comes from there, such as `realpath`'s, is told by its address and given back to it.
+
+use std::ffi::{c_char, c_int, c_void};
+
+use libmimalloc_sys as mimalloc;
+
+unsafe extern "C" {
+    // The C library's own functions by the names that nobody wraps.
+    fn __libc_free(block: *mut c_void);
+    fn __libc_realloc(block: *mut c_void, size: usize) -> *mut c_void;
+}
+
+/// Keeps the functions in a program although nothing in Rust calls them.
+#[used]
+static WRAPPED: (
+    unsafe extern "C" fn(usize) -> *mut c_void,
+    unsafe extern "C" fn(usize, usize) -> *mut c_void,
+    unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void,
+    unsafe extern "C" fn(*mut c_void),
+    unsafe extern "C" fn(*mut *mut c_void, usize, usize) -> c_int,
+    unsafe extern "C" fn(usize, usize) -> *mut c_void,
+    unsafe extern "C" fn(*const c_char) -> *mut c_char,
+    unsafe extern "C" fn(*const c_char, usize) -> *mut c_char,
+) = (
+    __wrap_malloc,
+    __wrap_calloc,
+    __wrap_realloc,
+    __wrap_free,
+    __wrap_posix_memalign,
+    __wrap_aligned_alloc,
+    __wrap_strdup,
+    __wrap_strndup,
+);
+
+/// Whether mimalloc has given this block out. Null is nobody's.
+fn is_ours(block: *const c_void) -> bool {
+    // SAFETY: looks the address up and never follows it.
+    unsafe { mimalloc::mi_is_in_heap_region(block) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_malloc(size: usize) -> *mut c_void {
+    // SAFETY: the same contract.
+    unsafe { mimalloc::mi_malloc(size) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_calloc(count: usize, size: usize) -> *mut c_void {
+    // SAFETY: the same contract.
+    unsafe { mimalloc::mi_calloc(count, size) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_realloc(block: *mut c_void, size: usize) -> *mut c_void {
+    if block.is_null() || is_ours(block) {
+        // SAFETY: the same contract; the block is of this allocator.
+        return unsafe { mimalloc::mi_realloc(block, size) };
+    }
+    // SAFETY: the same contract; a block that is not ours is the C library's.
+    unsafe { __libc_realloc(block, size) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_free(block: *mut c_void) {
+    if is_ours(block) {
+        // SAFETY: the same contract; the block is of this allocator.
+        unsafe { mimalloc::mi_free(block) }
+    } else {
+        // SAFETY: the same contract; a block that is not ours is the C library's, or null.
+        unsafe { __libc_free(block) }
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_posix_memalign(block: *mut *mut c_void, alignment: usize, size: usize) -> c_int {
+    // SAFETY: the same contract.
+    unsafe { mimalloc::mi_posix_memalign(block, alignment, size) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_aligned_alloc(alignment: usize, size: usize) -> *mut c_void {
+    // SAFETY: the same contract.
+    unsafe { mimalloc::mi_aligned_alloc(alignment, size) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_strdup(text: *const c_char) -> *mut c_char {
+    // SAFETY: the same contract.
+    unsafe { mimalloc::mi_strdup(text) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_strndup(text: *const c_char, length: usize) -> *mut c_char {
+    // SAFETY: the same contract.
+    unsafe { mimalloc::mi_strndup(text, length) }
+}
