@@ -1,7 +1,7 @@
 //! Where the client library gets its memory: it allocates each record on one thread and frees it on another, which the system's
 //! allocator does under a lock and mimalloc does not.
 //!
-//! Takes effect in programs that are linked with `--wrap` for each of [`WRAPPED`], which leads the calls of everything linked
+//! Takes effect in programs that are linked with `--wrap` for each of [`Wrapped`], which leads the calls of everything linked
 //! statically, Rust's standard library too, to the functions here. What is loaded at run time keeps its own allocator, as does the
 //! C library within itself: a pointer that comes from there, such as `realpath`'s, is told by its address and given back to it.
 
@@ -15,27 +15,30 @@ unsafe extern "C" {
     fn __libc_realloc(block: *mut c_void, size: usize) -> *mut c_void;
 }
 
-/// Keeps the functions in a program although nothing in Rust calls them.
+/// What a program calls instead of the functions of these names. They are called by nothing in Rust, so this keeps them.
+#[expect(dead_code, reason = "the linker reads it")]
+struct Wrapped {
+    malloc: unsafe extern "C" fn(usize) -> *mut c_void,
+    calloc: unsafe extern "C" fn(usize, usize) -> *mut c_void,
+    realloc: unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void,
+    free: unsafe extern "C" fn(*mut c_void),
+    posix_memalign: unsafe extern "C" fn(*mut *mut c_void, usize, usize) -> c_int,
+    aligned_alloc: unsafe extern "C" fn(usize, usize) -> *mut c_void,
+    strdup: unsafe extern "C" fn(*const c_char) -> *mut c_char,
+    strndup: unsafe extern "C" fn(*const c_char, usize) -> *mut c_char,
+}
+
 #[used]
-static WRAPPED: (
-    unsafe extern "C" fn(usize) -> *mut c_void,
-    unsafe extern "C" fn(usize, usize) -> *mut c_void,
-    unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void,
-    unsafe extern "C" fn(*mut c_void),
-    unsafe extern "C" fn(*mut *mut c_void, usize, usize) -> c_int,
-    unsafe extern "C" fn(usize, usize) -> *mut c_void,
-    unsafe extern "C" fn(*const c_char) -> *mut c_char,
-    unsafe extern "C" fn(*const c_char, usize) -> *mut c_char,
-) = (
-    __wrap_malloc,
-    __wrap_calloc,
-    __wrap_realloc,
-    __wrap_free,
-    __wrap_posix_memalign,
-    __wrap_aligned_alloc,
-    __wrap_strdup,
-    __wrap_strndup,
-);
+static WRAPPED: Wrapped = Wrapped {
+    malloc: __wrap_malloc,
+    calloc: __wrap_calloc,
+    realloc: __wrap_realloc,
+    free: __wrap_free,
+    posix_memalign: __wrap_posix_memalign,
+    aligned_alloc: __wrap_aligned_alloc,
+    strdup: __wrap_strdup,
+    strndup: __wrap_strndup,
+};
 
 /// Whether mimalloc has given this block out. Null is nobody's.
 fn is_ours(block: *const c_void) -> bool {
