@@ -19,6 +19,6 @@ pub mod postgres;
 
 pub use batch::{Rejected, SinkRecord, Written};
 pub use error::SinkError;
-pub use metrics::{RETRIES_TOTAL, TAKEN_OVER_TOTAL, describe};
+pub use metrics::{RETRIES_TOTAL, ROWS_TOTAL, TAKEN_OVER_TOTAL, describe};
 pub use migration::Applied;
 pub use secret::Secret;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::Written;
 
 /// Rows sent and acknowledged, by `sink` and `table`.
-pub(crate) const ROWS_TOTAL: &str = "adpulse_sink_rows_total";
+pub const ROWS_TOTAL: &str = "adpulse_sink_rows_total";
 /// Records by what became of them: `stored`, `superseded`, `skipped`, `rejected`, by `sink`.
 pub(crate) const RECORDS_TOTAL: &str = "adpulse_sink_records_total";
 /// Batches that are durable, by `sink`.

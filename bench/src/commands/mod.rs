@@ -63,13 +63,22 @@ struct Subject<'a> {
     group: &'a str,
     /// What it reads.
     inputs: &'a [Topic],
-    /// Whether it counts what became of each record.
-    counts_outcomes: bool,
+    /// What its metrics must tell.
+    counts: Counts,
+}
+
+/// What is read from a role's metrics once it is done.
+#[derive(Clone, Copy)]
+enum Counts {
+    /// Of a stage: its records by outcome, which must sum up.
+    Outcomes,
+    /// Of a sink: the rows it has written.
+    Rows,
 }
 
 /// The role `score`.
 const SCORE: Subject<'static> =
-    Subject { args: &["score"], group: "score", inputs: &[Topic::Events], counts_outcomes: true };
+    Subject { args: &["score"], group: "score", inputs: &[Topic::Events], counts: Counts::Outcomes };
 
 /// What starting a role takes when there is nothing to read.
 async fn startup_cpu_seconds(site: &Site, subject: &Subject<'_>) -> anyhow::Result<f64> {
@@ -91,12 +100,11 @@ async fn measure(site: &Site, subject: &Subject<'_>, records: u64, startup: f64)
     let cpu = role.cpu_seconds()?;
     let mut figures = figures(&role, records, (cpu, startup, wall))?;
     count_transactions(site, records, &mut figures).await?;
-    let rows = site.counter("adpulse_sink_rows_total").await?;
-    if rows > 0.0 {
-        figures.insert("rows".to_owned(), rows);
-    }
-    if subject.counts_outcomes {
-        count_outcomes(site, records, &mut figures).await?;
+    match subject.counts {
+        Counts::Outcomes => count_outcomes(site, records, &mut figures).await?,
+        Counts::Rows => {
+            figures.insert("rows".to_owned(), site.counter(sink::ROWS_TOTAL).await?);
+        }
     }
     role.stop().await?;
     Ok(figures)

@@ -8,7 +8,7 @@ use devstack::Engine;
 use schemas::record::{Event, EventBody};
 use schemas::{Schemas, Topic};
 
-use super::{Subject, float, measure, startup_cpu_seconds};
+use super::{Counts, Subject, float, measure, startup_cpu_seconds};
 use crate::Options;
 use crate::corpus::{Kind, Size, raw};
 use crate::report::Report;
@@ -18,7 +18,7 @@ const NORMALIZE: Subject<'static> = Subject {
     args: &["normalize"],
     group: "normalize",
     inputs: &[Topic::RawFacebook, Topic::RawCrm, Topic::RawCsv, Topic::RawClock],
-    counts_outcomes: true,
+    counts: Counts::Outcomes,
 };
 
 /// Raw messages to facts.

@@ -5,7 +5,7 @@ use devstack::Engine;
 use schemas::Topic;
 use serde_json::json;
 
-use super::{Subject, float, measure, startup_cpu_seconds, stores};
+use super::{Counts, Subject, float, measure, startup_cpu_seconds, stores};
 use crate::Options;
 use crate::corpus::{Size, rows};
 use crate::process::{cpu_of, cpu_of_tree};
@@ -16,13 +16,13 @@ const CLICKHOUSE: Subject<'static> = Subject {
     args: &["sink", "clickhouse"],
     group: "sink-clickhouse",
     inputs: &sink::clickhouse::TOPICS,
-    counts_outcomes: false,
+    counts: Counts::Rows,
 };
 const POSTGRES: Subject<'static> = Subject {
     args: &["sink", "postgres"],
     group: "sink-postgres",
     inputs: &sink::postgres::TOPICS,
-    counts_outcomes: false,
+    counts: Counts::Rows,
 };
 /// The tables of Postgres that these records end in.
 const POSTGRES_TABLES: [&str; 2] = ["campaign_days", "scores"];

@@ -5,7 +5,8 @@
 //! statically, Rust's standard library too, to the functions here. What is loaded at run time keeps its own allocator, as does the
 //! C library within itself: a pointer that comes from there, such as `realpath`'s, is told by its address and given back to it.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_long, c_void};
+use std::time::Duration;
 
 use libmimalloc_sys as mimalloc;
 
@@ -39,6 +40,16 @@ static WRAPPED: Wrapped = Wrapped {
     strdup: __wrap_strdup,
     strndup: __wrap_strndup,
 };
+
+/// `mi_option_purge_delay`, which the binding does not name: milliseconds until what was freed goes back to the system.
+const PURGE_DELAY: mimalloc::mi_option_t = 15;
+
+/// Keeps freed memory at hand for so long, for this process: see [`crate::keep_freed_memory`].
+pub(crate) fn keep_freed(time: Duration) {
+    let ms = c_long::try_from(time.as_millis()).unwrap_or(c_long::MAX);
+    // SAFETY: sets a number that the allocator reads whenever it has freed something.
+    unsafe { mimalloc::mi_option_set(PURGE_DELAY, ms) }
+}
 
 /// Whether mimalloc has given this block out. Null is nobody's.
 fn is_ours(block: *const c_void) -> bool {

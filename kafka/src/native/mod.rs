@@ -14,4 +14,6 @@ mod produce;
 
 pub(crate) use fetch::FetchingConsumer;
 pub(crate) use headers::NativeHeaders;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) use memory::keep_freed;
 pub(crate) use produce::{Topics, wait_for_acknowledgements};

@@ -45,6 +45,12 @@ impl<'a> Datum<'a> {
             self.left = rest;
             return Ok(unfolded(u64::from(byte)));
         }
+        self.long_of_many()
+    }
+
+    /// One that has two bytes or more. Out of line, so that there is less to copy wherever a number is read.
+    #[inline(never)]
+    fn long_of_many(&mut self) -> Result<i64, NotPlain> {
         if let Some(word) = self.left.first_chunk().map(|word| u64::from_le_bytes(*word)) {
             // The top bit of a byte says that another follows.
             let bits = (!word & TOPS).trailing_zeros() + 1;

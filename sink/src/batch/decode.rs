@@ -29,7 +29,7 @@ pub(crate) fn decode<'a>(
     batch: &[SinkRecord<'a>],
     selection: &Selection<'_>,
 ) -> Result<(Facts<'a>, Vec<Rejected>), SinkError> {
-    let mut facts = Facts::default();
+    let mut facts = Facts::room_for(batch);
     let mut rejected = Vec::new();
     for (index, record) in batch.iter().enumerate() {
         if selection.left_out.contains(&index) {

@@ -6,8 +6,8 @@ mod facts;
 
 pub(crate) use decode::{Selection, decode};
 pub(crate) use facts::{
-    AccountParts, At, CampaignParts, Facts, Keyed, account_key, alert_subject, by_alert, by_recommendation,
-    campaign_key, keep_newest, views,
+    AccountParts, At, CampaignParts, Facts, Keyed, account_key, alert_key, alert_subject, campaign_key,
+    keep_newest, recommendation_key, views,
 };
 
 use schemas::Topic;

@@ -1,8 +1,6 @@
 //! One table of a batch, as one insert, which is one block with one token for each month it touches. A value that the
 //! server refuses is narrowed down to its rows, and the others land.
 
-use std::collections::BTreeSet;
-
 use ::clickhouse::error::{Error, Result};
 use ::clickhouse::{Row, RowWrite};
 
@@ -124,12 +122,15 @@ fn schema_does_not_fit(table: &str, error: &Error) -> SinkError {
 
 /// Cuts the facts so that no part touches too many months or is too long for one block.
 fn parts<'f, T>(facts: &[&'f At<T>], month: fn(&T) -> i64) -> Vec<Vec<&'f At<T>>> {
-    let months: BTreeSet<i64> = facts.iter().map(|fact| month(&fact.value)).collect();
-    let months: Vec<i64> = months.into_iter().collect();
+    let of_facts: Vec<i64> = facts.iter().map(|fact| month(&fact.value)).collect();
+    let mut months = of_facts.clone();
+    months.sort_unstable();
+    months.dedup();
     let mut parts = Vec::new();
     for months in months.chunks(MONTHS_MAX) {
-        let is_among = |fact: &&&At<T>| months.binary_search(&month(&fact.value)).is_ok();
-        let among: Vec<&At<T>> = facts.iter().filter(is_among).copied().collect();
+        let is_among = |(_, month): &(_, &i64)| months.binary_search(month).is_ok();
+        let among: Vec<&At<T>> =
+            facts.iter().zip(&of_facts).filter(is_among).map(|(fact, _)| *fact).collect();
         parts.extend(among.chunks(ROWS_MAX).map(<[_]>::to_vec));
     }
     parts
@@ -172,6 +173,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]

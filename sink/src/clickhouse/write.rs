@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::insert::{Source, insert};
 use super::token::Ranges;
 use super::{ClickHouseSink, STORE, TOPICS, tables};
-use crate::batch::{At, Facts, Keyed, Selection, by_alert, by_recommendation, decode, keep_newest, views};
+use crate::batch::{At, Facts, Keyed, Selection, alert_key, decode, keep_newest, recommendation_key, views};
 use crate::{Rejected, SinkError, SinkRecord, Written, metrics};
 
 /// Rounds that find further refused rows, before the batch is taken for a defect of the schema.
@@ -77,20 +77,13 @@ async fn insert_all(
     let (mut campaigns, mut days) = (views(&facts.campaigns), views(&facts.days));
     let (mut leads, mut accounts) = (views(&facts.leads), views(&facts.accounts));
     let (mut recommendations, mut alerts) = (views(&facts.recommendations), views(&facts.alerts));
-    let superseded = keep_newest(&mut campaigns, |a, b| a.key.cmp(&b.key))
-        + keep_newest(&mut days, |a, b| a.key.cmp(&b.key))
-        + keep_newest(&mut scores, |a, b| {
-            (a.platform, a.account_id, a.campaign_id, a.as_of).cmp(&(
-                b.platform,
-                b.account_id,
-                b.campaign_id,
-                b.as_of,
-            ))
-        })
-        + keep_newest(&mut leads, |a, b| a.key.cmp(b.key))
-        + keep_newest(&mut accounts, |a, b| a.key.cmp(&b.key))
-        + keep_newest(&mut recommendations, |a, b| by_recommendation(a, b))
-        + keep_newest(&mut alerts, |a, b| by_alert(a, b));
+    let superseded = keep_newest(&mut campaigns, |it| (&it.key, ()))
+        + keep_newest(&mut days, |it| (&it.key.0, it.key.1))
+        + keep_newest(&mut scores, |it| ([it.platform, it.account_id, it.campaign_id], it.as_of))
+        + keep_newest(&mut leads, |it| (it.key, ()))
+        + keep_newest(&mut accounts, |it| (&it.key, ()))
+        + keep_newest(&mut recommendations, |it| recommendation_key(it))
+        + keep_newest(&mut alerts, |it| alert_key(it));
     // Each dead letter is a row of its own; this only puts them in order.
     let mut dead_letters = views(&facts.dead_letters);
     dead_letters.sort_unstable_by_key(|letter| (letter.partition, letter.offset));
@@ -119,18 +112,10 @@ async fn insert_revisions(
         .filter_map(|at| {
             // Revision 0 has only leads and no figures yet.
             let day = at.value.value.as_ref().filter(|day| day.revision > 0)?;
-            Some(At { index: at.index, partition: at.partition, offset: at.offset, value: day })
+            Some(at.with(day))
         })
         .collect();
-    keep_newest(&mut revisions, |a, b| {
-        (a.platform, a.account_id, a.campaign_id, a.day, a.revision).cmp(&(
-            b.platform,
-            b.account_id,
-            b.campaign_id,
-            b.day,
-            b.revision,
-        ))
-    });
+    keep_newest(&mut revisions, |it| ([it.platform, it.account_id, it.campaign_id], (it.day, it.revision)));
     insert(sink, source, &tables::revisions(), &revisions, refused).await
 }
 
@@ -145,25 +130,15 @@ async fn insert_hours(
     let mut hours = Vec::new();
     for at in &facts.accounts {
         let Some(account) = &at.value.value else { continue };
-        let (index, partition, offset) = (at.index, at.partition, at.offset);
-        let of_account = account.hours.iter().map(|hour| (account, *hour));
-        hours.extend(of_account.map(|value| At { index, partition, offset, value }));
+        hours.extend(account.hours.iter().map(|hour| at.with((account, *hour))));
     }
-    keep_newest(&mut hours, |(a, hour), (b, other)| {
-        (a.platform, a.account_id, hour.hour_start).cmp(&(b.platform, b.account_id, other.hour_start))
-    });
+    keep_newest(&mut hours, |(account, hour)| ([account.platform, account.account_id], hour.hour_start));
     insert(sink, source, &tables::hours(), &hours, refused).await
 }
 
 /// Scores without their tombstones: a campaign that is gone keeps its history.
 fn history_of_scores<K, V>(scores: &[At<Keyed<K, V>>]) -> (Vec<At<&V>>, u64) {
-    let kept: Vec<At<&V>> = scores
-        .iter()
-        .filter_map(|At { index, partition, offset, value }| {
-            let value = value.value.as_ref()?;
-            Some(At { index: *index, partition: *partition, offset: *offset, value })
-        })
-        .collect();
+    let kept: Vec<At<&V>> = scores.iter().filter_map(|at| Some(at.with(at.value.value.as_ref()?))).collect();
     let skipped = (scores.len() - kept.len()) as u64;
     (kept, skipped)
 }

@@ -4,7 +4,7 @@ use schemas::Day;
 use schemas::record::{Account, Alert, Campaign, CampaignDay, CampaignScore, Lead, Recommendation};
 
 use crate::batch::{
-    AccountParts, At, CampaignParts, Facts, Keyed, by_alert, by_recommendation, keep_newest, views,
+    AccountParts, At, CampaignParts, Facts, Keyed, alert_key, keep_newest, recommendation_key, views,
 };
 
 /// What a batch does to the tables.
@@ -35,13 +35,13 @@ pub(super) fn rows<'a>(facts: &'a Facts<'a>) -> (Rows<'a>, u64) {
         (views(&facts.campaigns), views(&facts.days), views(&facts.scores));
     let (mut leads, mut accounts) = (views(&facts.leads), views(&facts.accounts));
     let (mut recommendations, mut alerts) = (views(&facts.recommendations), views(&facts.alerts));
-    let superseded = keep_newest(&mut campaigns, |a, b| a.key.cmp(&b.key))
-        + keep_newest(&mut days, |a, b| a.key.cmp(&b.key))
-        + keep_newest(&mut scores, |a, b| a.key.cmp(&b.key))
-        + keep_newest(&mut leads, |a, b| a.key.cmp(b.key))
-        + keep_newest(&mut accounts, |a, b| a.key.cmp(&b.key))
-        + keep_newest(&mut recommendations, |a, b| by_recommendation(a, b))
-        + keep_newest(&mut alerts, |a, b| by_alert(a, b));
+    let superseded = keep_newest(&mut campaigns, |it| (&it.key, ()))
+        + keep_newest(&mut days, |it| (&it.key.0, it.key.1))
+        + keep_newest(&mut scores, |it| (&it.key, ()))
+        + keep_newest(&mut leads, |it| (it.key, ()))
+        + keep_newest(&mut accounts, |it| (&it.key, ()))
+        + keep_newest(&mut recommendations, |it| recommendation_key(it))
+        + keep_newest(&mut alerts, |it| alert_key(it));
     let (campaigns, campaigns_gone) = split(campaigns);
     let (days, days_gone) = split(days);
     let (scores, scores_gone) = split(scores);
@@ -66,10 +66,11 @@ pub(super) fn rows<'a>(facts: &'a Facts<'a>) -> (Rows<'a>, u64) {
 
 fn split<K, V>(rows: Vec<At<&Keyed<K, V>>>) -> (Upserts<'_, K, V>, Deletions<'_, K>) {
     let (mut there, mut gone) = (Vec::with_capacity(rows.len()), Vec::new());
-    for At { index, partition, offset, value: Keyed { key, value } } in rows {
+    for at in rows {
+        let Keyed { key, value } = at.value;
         match value {
-            Some(value) => there.push(At { index, partition, offset, value: (key, value) }),
-            None => gone.push(At { index, partition, offset, value: key }),
+            Some(value) => there.push(at.with((key, value))),
+            None => gone.push(at.with(key)),
         }
     }
     (there, gone)

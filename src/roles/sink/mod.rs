@@ -12,7 +12,7 @@ mod session;
 
 use std::time::Duration;
 
-use kafka::{KafkaError, SinkConfig};
+use kafka::{KafkaError, SinkConfig, keep_freed_memory};
 use schemas::Topic;
 use sink::SinkError;
 
@@ -22,6 +22,9 @@ use super::worker::group_name;
 use super::{Context, Role};
 use crate::config::{Guarantee, ms};
 use crate::metrics;
+
+/// A busy sink frees the memory of a batch and needs as much again within this time.
+const BETWEEN_BATCHES: Duration = Duration::from_secs(1);
 
 /// A store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -57,6 +60,7 @@ impl Store {
 
 /// Runs the sink, joining its group again after what joining again can cure.
 pub async fn run(context: &Context, store: Store) -> anyhow::Result<()> {
+    keep_freed_memory(BETWEEN_BATCHES);
     let mut backoff = Backoff::new();
     while !context.shutdown.is_requested() {
         let mut session = Session::start(context, store)?;
