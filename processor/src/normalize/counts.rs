@@ -3,7 +3,6 @@
 //! There are never more counters than records in the transaction, so a limit on its size limits them too.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use schemas::record::{Event, EventBody, Origin, QualityCounted, RawEvent};
 use schemas::{AccountKey, TimestampMs};
@@ -39,8 +38,7 @@ impl QualityCounts {
     /// Counts a record that was read at `at`.
     pub(super) fn note(&mut self, raw: &RawEvent<'_>, at: &Origin<'_>, outcome: Outcome) {
         self.key.clear();
-        write!(self.key, "{}", AccountKey { platform: raw.platform, account_id: raw.account_id })
-            .expect("writing to a String cannot fail");
+        AccountKey { platform: raw.platform, account_id: raw.account_id }.write(&mut self.key);
         if !self.accounts.contains_key(&self.key) {
             self.accounts.insert(self.key.clone(), BTreeMap::new());
         }
