@@ -113,3 +113,17 @@ unsafe extern "C" fn __wrap_strndup(text: *const c_char, length: usize) -> *mut 
     // SAFETY: the same contract.
     unsafe { mimalloc::mi_strndup(text, length) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_option_that_is_set_is_the_one_that_is_ten_milliseconds_by_default() {
+        // SAFETY: reads a number.
+        let delay = || unsafe { mimalloc::mi_option_get(PURGE_DELAY) };
+        assert_eq!(delay(), 10, "the allocator numbers its options otherwise now");
+        keep_freed(Duration::from_secs(1));
+        assert_eq!(delay(), 1_000);
+    }
+}
