@@ -84,6 +84,7 @@ pub struct Kafka {
     pub request_timeout_ms: u64,
     pub delivery_timeout_ms: u64,
     pub queue_bytes: usize,
+    pub direct: bool,
     #[serde(default)]
     pub extra: BTreeMap<String, Secret>,
 }

@@ -30,6 +30,7 @@ pub fn kafka_settings(settings: &config::Kafka) -> anyhow::Result<KafkaSettings>
     kafka.request_timeout = ms(settings.request_timeout_ms);
     kafka.delivery_timeout = ms(settings.delivery_timeout_ms);
     kafka.queue_bytes = settings.queue_bytes;
+    kafka.direct = settings.direct;
     kafka.extra =
         settings.extra.iter().map(|(key, value)| (key.clone(), value.reveal().to_owned())).collect();
     Ok(kafka)

@@ -21,8 +21,9 @@ use crate::client::{client_error, log_line, record_lag};
 use crate::error::KafkaError;
 use crate::metrics;
 use crate::native::FetchingConsumer;
-use crate::record::TopicPartition;
+use crate::record::{ConsumedRecord, TopicPartition};
 use crate::settings::{GroupOptions, KafkaSettings};
+use crate::wire::{Broker, Fetcher, Leaders};
 
 /// What the group decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,29 +85,98 @@ fn partitions_in(list: &TopicPartitionList) -> Vec<TopicPartition> {
     partitions
 }
 
-/// A subscribed consumer.
-pub(crate) struct GroupConsumer(FetchingConsumer<GroupContext>);
+/// A subscribed consumer. The client library is the member; the records come through connections of our own, or, where the
+/// connection is protected, through the library too.
+pub(crate) struct GroupConsumer {
+    member: FetchingConsumer<GroupContext>,
+    direct: Option<Fetcher>,
+}
 
 impl std::ops::Deref for GroupConsumer {
-    type Target = FetchingConsumer<GroupContext>;
+    type Target = BaseConsumer<GroupContext>;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        &self.member
     }
 }
 
-impl std::ops::DerefMut for GroupConsumer {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
+/// The leaders are asked for with this patience; the caller has other things to see to.
+const LEADERS_PATIENCE: Duration = Duration::from_secs(2);
+
+impl GroupConsumer {
+    /// Serves one event of the client: a rebalance, statistics, or an error, which is returned.
+    pub(crate) fn serve(&self) -> Option<ClientError> {
+        self.member.serve()
     }
+
+    /// Takes in the next records, waiting at most so long for the first. `false` when there are none. Call it when
+    /// [`GroupConsumer::next`] has nothing more.
+    pub(crate) fn fill(&mut self, wait: Duration) -> bool {
+        let Self { member, direct } = self;
+        match direct {
+            Some(fetcher) => fetcher.fill(wait, &mut |partitions| leaders(member, partitions)),
+            None => member.fill(wait),
+        }
+    }
+
+    /// The next record, or what the client says instead of one.
+    pub(crate) fn next(&mut self) -> Option<Result<ConsumedRecord<'_>, ClientError>> {
+        match &mut self.direct {
+            Some(fetcher) => fetcher.next(),
+            None => self.member.next(),
+        }
+    }
+
+    fn discard(&mut self) {
+        match &mut self.direct {
+            Some(fetcher) => fetcher.discard(),
+            None => self.member.discard(),
+        }
+    }
+
+    /// Stops or resumes fetching these partitions, which are all that are assigned.
+    pub(crate) fn pause(&mut self, partitions: &TopicPartitionList, paused: bool) -> Result<(), KafkaError> {
+        match &mut self.direct {
+            Some(fetcher) => {
+                fetcher.pause(paused);
+                Ok(())
+            }
+            None if paused => self.member.pause(partitions).map_err(KafkaError::client("pausing")),
+            None => self.member.resume(partitions).map_err(KafkaError::client("resuming")),
+        }
+    }
+}
+
+/// Asks the cluster who leads the partitions of these topics.
+fn leaders(
+    member: &BaseConsumer<GroupContext>,
+    partitions: &[TopicPartition],
+) -> Result<Leaders, ClientError> {
+    let mut leaders = Leaders::default();
+    let topics: std::collections::BTreeSet<&str> = partitions.iter().map(|at| &*at.topic).collect();
+    for topic in topics {
+        let answer = member.fetch_metadata(Some(topic), LEADERS_PATIENCE)?;
+        leaders.brokers.extend(answer.brokers().iter().map(|broker| Broker {
+            id: broker.id(),
+            host: broker.host().to_owned(),
+            port: u16::try_from(broker.port()).unwrap_or_default(),
+        }));
+        for found in answer.topics() {
+            let led = found.partitions().iter().filter(|partition| partition.leader() >= 0);
+            leaders.of.extend(
+                led.map(|partition| (TopicPartition::new(found.name(), partition.id()), partition.leader())),
+            );
+        }
+    }
+    Ok(leaders)
 }
 
 impl Drop for GroupConsumer {
     fn drop(&mut self) {
         // The binding's own drop waits until the last revocation is answered. Without this a panic of a stage would hang
         // here for ever instead of unwinding.
-        self.0.context().closing.store(true, Ordering::Release);
-        if let Err(error) = self.0.unassign() {
+        self.member.context().closing.store(true, Ordering::Release);
+        if let Err(error) = self.member.unassign() {
             tracing::warn!(%error, "unassigning while closing");
         }
     }
@@ -124,10 +194,12 @@ pub(crate) fn join(
         events: Mutex::new(VecDeque::new()),
         closing: AtomicBool::new(false),
     };
-    let consumer = BaseConsumer::from_config_and_context(&settings.group_consumer(options)?, context)
+    let client = settings.group_consumer(options)?;
+    let member = BaseConsumer::from_config_and_context(&client, context)
         .map_err(KafkaError::client("consumer"))
-        .map(FetchingConsumer::new)
-        .map(GroupConsumer)?;
+        .map(FetchingConsumer::new)?;
+    let direct = settings.direct_fetch(&client, options).map(Fetcher::new);
+    let consumer = GroupConsumer { member, direct };
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     consumer.subscribe(&topics).map_err(KafkaError::client("subscribing"))?;
     Ok(consumer)
@@ -155,8 +227,12 @@ pub(crate) fn assign_at(
     consumer: &mut GroupConsumer,
     starts: impl IntoIterator<Item = (TopicPartition, i64)>,
 ) -> Result<(), KafkaError> {
-    let starts: Vec<(TopicPartition, i64)> = starts.into_iter().collect();
-    consumer.join_queues(starts.iter().map(|(partition, _)| partition))?;
+    let mut starts: Vec<(TopicPartition, i64)> = starts.into_iter().collect();
+    match &mut consumer.direct {
+        // For the client library the assignment is answered, and there is nothing to fetch.
+        Some(fetcher) => fetcher.assign(&std::mem::take(&mut starts)),
+        None => consumer.member.join_queues(starts.iter().map(|(partition, _)| partition))?,
+    }
     consumer.assign(&offset_list(starts)?).map_err(KafkaError::client("assigning"))
 }
 
@@ -168,6 +244,10 @@ pub(crate) fn seek(
     offsets: impl IntoIterator<Item = (TopicPartition, i64)>,
     timeout: Duration,
 ) -> Result<(), KafkaError> {
+    if let Some(fetcher) = &mut consumer.direct {
+        fetcher.seek(&offsets.into_iter().collect::<Vec<_>>());
+        return Ok(());
+    }
     consumer.discard();
     let sought =
         consumer.seek_partitions(offset_list(offsets)?, timeout).map_err(KafkaError::client("seeking"))?;
@@ -222,6 +302,9 @@ pub(crate) fn committed(
 /// Gives the partitions back, with whatever was fetched of them.
 pub(crate) fn unassign(consumer: &mut GroupConsumer) -> Result<(), KafkaError> {
     consumer.discard();
+    if let Some(fetcher) = &mut consumer.direct {
+        fetcher.assign(&[]);
+    }
     consumer.unassign().map_err(KafkaError::client("unassigning"))
 }
 

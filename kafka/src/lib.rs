@@ -14,6 +14,7 @@ mod murmur2;
 mod shutdown;
 mod client;
 mod native;
+mod wire;
 mod repeats;
 mod group;
 mod positions;

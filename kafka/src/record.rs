@@ -1,6 +1,6 @@
 //! Records as this crate sees them: bytes in, bytes out.
 //!
-//! Both directions borrow: a consumed record lives until the next poll, a produced record is copied into librdkafka's
+//! Both directions borrow: a consumed record lives until the next one is asked for, a produced record is copied into librdkafka's
 //! queue by the call that takes it. Nothing here knows what the bytes mean.
 
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use rdkafka::producer::BaseRecord;
 use rdkafka::util::IntoOpaque;
 
 use crate::native::NativeHeaders;
+use crate::wire::WireHeaders;
 
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -156,6 +157,7 @@ pub struct Headers<'a>(Source<'a>);
 #[derive(Clone, Copy)]
 enum Source<'a> {
     Native(NativeHeaders<'a>),
+    Wire(WireHeaders<'a>),
     Pairs(&'a [(&'a str, &'a [u8])]),
     Arena { bytes: &'a [u8], spans: &'a [HeaderSpan] },
 }
@@ -187,6 +189,10 @@ impl<'a> Headers<'a> {
         Self(Source::Native(headers))
     }
 
+    pub(crate) fn from_wire(headers: WireHeaders<'a>) -> Self {
+        Self(Source::Wire(headers))
+    }
+
     pub(crate) fn from_arena(bytes: &'a [u8], spans: &'a [HeaderSpan]) -> Self {
         Self(Source::Arena { bytes, spans })
     }
@@ -213,6 +219,7 @@ impl<'a> Source<'a> {
                 (readable(&bytes[span.name.clone()]), value)
             }),
             Self::Native(headers) => headers.get(index).map(|(name, value)| (readable(name), value)),
+            Self::Wire(headers) => headers.get(index).map(|(name, value)| (readable(name), value)),
         }
     }
 }

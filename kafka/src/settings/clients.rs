@@ -4,9 +4,16 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
-use super::{Isolation, KafkaSettings, Kind, split_prefix};
+use super::{Isolation, KafkaSettings, Kind, SecurityProtocol, split_prefix};
 use crate::error::KafkaError;
 use crate::stage::StageConfig;
+use crate::wire::FetchOptions;
+
+/// What a member asks a broker for at once, for all of its partitions.
+const ANSWER_BYTES: i32 = 2 << 20;
+
+/// Of one partition in it. One that has more gets most of the answers for a while.
+const PARTITION_BYTES: i32 = 1 << 20;
 
 /// Nobody sees a record before its commit, and waiting for its acknowledgement ends the lingering. Until then only a full
 /// batch is worth waking the sending thread, which looks at every partition each time.
@@ -166,10 +173,12 @@ impl KafkaSettings {
 
     pub(crate) fn group_consumer(&self, options: &GroupOptions<'_>) -> Result<ClientConfig, KafkaError> {
         let mut config = self.consumer(Isolation::ReadCommitted, options.prefetch_bytes)?;
-        // A fetched record takes several times its own bytes in the client. Members that live for long keep few: as fast, and
-        // half the memory of `score`. Bounded reads take the larger ones, a sixth less CPU.
-        self.tunable(&mut config, "queued.min.messages", "10000");
-        self.tunable(&mut config, "fetch.message.max.bytes", "262144");
+        if !self.fetches_directly() {
+            // A fetched record takes several times its own bytes in the client. Members that live for long keep few: as fast, and
+            // half the memory of `score`. Bounded reads take the larger ones, a sixth less CPU.
+            self.tunable(&mut config, "queued.min.messages", "10000");
+            self.tunable(&mut config, "fetch.message.max.bytes", "262144");
+        }
         config
             .set("group.id", options.group)
             .set("group.protocol", "classic")
@@ -182,6 +191,45 @@ impl KafkaSettings {
             config.set("group.instance.id", instance);
         }
         Ok(config)
+    }
+
+    fn fetches_directly(&self) -> bool {
+        self.direct && self.security == SecurityProtocol::Plaintext
+    }
+
+    /// How a member fetches its records by itself, with the settings of its client. `None` where the connection is protected,
+    /// or the client is to do it.
+    pub(crate) fn direct_fetch(
+        &self,
+        client: &ClientConfig,
+        options: &GroupOptions<'_>,
+    ) -> Option<FetchOptions> {
+        if !self.fetches_directly() {
+            return None;
+        }
+        let number = |key: &str, default: i32| {
+            client
+                .get(key)
+                .and_then(|value| value.parse().ok())
+                .filter(|value| *value >= 0)
+                .unwrap_or(default)
+        };
+        let ms = |key: &str, default: i32| {
+            Duration::from_millis(u64::try_from(number(key, default)).unwrap_or_default())
+        };
+        // One answer is worked off while the next one waits in the socket.
+        let half = i32::try_from(options.prefetch_bytes / 2).unwrap_or(i32::MAX).max(1);
+        Some(FetchOptions {
+            group: options.group.to_owned(),
+            client_id: self.client_id.clone(),
+            isolation: Isolation::ReadCommitted,
+            wait: ms("fetch.wait.max.ms", 100),
+            min_bytes: number("fetch.min.bytes", 1),
+            max_bytes: number("fetch.max.bytes", ANSWER_BYTES).min(half),
+            partition_max_bytes: number("fetch.message.max.bytes", PARTITION_BYTES).min(half),
+            backoff: ms("fetch.error.backoff.ms", 100),
+            request_timeout: self.request_timeout,
+        })
     }
 
     /// A consumer that never joins a group: restore, readers, watermark questions. librdkafka asks for a group id

@@ -99,6 +99,9 @@ pub struct KafkaSettings {
     pub delivery_timeout: Duration,
     /// Limit of a plain producer's queue.
     pub queue_bytes: usize,
+    /// Members of groups fetch their records over connections of their own instead of through the client library, which takes
+    /// a good part of the CPU. Only where the connection is not protected.
+    pub direct: bool,
     /// Further librdkafka settings. Prefix a key with `producer.` or `consumer.` to set it on one kind only.
     /// Keys that exactly-once rests on are refused.
     pub extra: BTreeMap<String, String>,
@@ -182,6 +185,7 @@ impl KafkaSettings {
             request_timeout: Duration::from_secs(10),
             delivery_timeout: Duration::from_secs(30),
             queue_bytes: 64 << 20,
+            direct: true,
             extra: BTreeMap::new(),
         }
     }

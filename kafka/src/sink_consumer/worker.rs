@@ -244,17 +244,13 @@ impl Worker {
         Ok(())
     }
 
-    pub(super) fn apply_pause(&self) -> Result<(), KafkaError> {
+    pub(super) fn apply_pause(&mut self) -> Result<(), KafkaError> {
         let list = offset_list(self.positions.reached())?;
         if list.count() == 0 {
             return Ok(());
         }
         let paused = self.paused_by_caller || self.paused_by_queue;
         metrics::set_paused(&self.config.group, if paused { list.count() } else { 0 });
-        if paused {
-            self.consumer.pause(&list).map_err(KafkaError::client("pausing"))
-        } else {
-            self.consumer.resume(&list).map_err(KafkaError::client("resuming"))
-        }
+        self.consumer.pause(&list, paused)
     }
 }

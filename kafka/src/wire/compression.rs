@@ -1,0 +1,63 @@
+//! Unpacking a batch into a buffer that is used again.
+
+use std::io::Read as _;
+
+use bytes::Bytes;
+use kafka_protocol::compression::{Decompressor as _, Gzip, Snappy};
+
+/// Unpacked, a batch may be as large as this: brokers take 1 MiB by default, and nothing shrinks a thousandfold honestly.
+const UNPACKED_MAX: u64 = 256 << 20;
+
+/// How the records of a batch are packed, by the lowest bits of its attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compression {
+    None,
+    Gzip,
+    Snappy,
+    Lz4,
+    Zstd,
+}
+
+impl Compression {
+    pub(super) fn of(attributes: i16) -> Option<Self> {
+        match attributes & 0b111 {
+            0 => Some(Self::None),
+            1 => Some(Self::Gzip),
+            2 => Some(Self::Snappy),
+            3 => Some(Self::Lz4),
+            4 => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    /// Replaces what is in `unpacked`.
+    ///
+    /// # Errors
+    /// A sentence about what is wrong with the packed bytes.
+    pub(super) fn unpack(self, packed: &Bytes, unpacked: &mut Vec<u8>) -> Result<(), String> {
+        unpacked.clear();
+        let foreign = |unpacked: &mut Vec<u8>, bytes: &Bytes| {
+            unpacked.extend_from_slice(bytes);
+            Ok(())
+        };
+        match self {
+            Self::None => {
+                unpacked.extend_from_slice(packed);
+                return Ok(());
+            }
+            Self::Lz4 => {
+                let decoder = lz4_flex::frame::FrameDecoder::new(&packed[..]);
+                decoder.take(UNPACKED_MAX + 1).read_to_end(unpacked).map_err(|error| error.to_string())?;
+            }
+            Self::Gzip => Gzip::decompress(&mut packed.clone(), |bytes| foreign(unpacked, bytes))
+                .map_err(|error| error.to_string())?,
+            Self::Snappy => Snappy::decompress(&mut packed.clone(), |bytes| foreign(unpacked, bytes))
+                .map_err(|error| error.to_string())?,
+            Self::Zstd => return Err("this program reads no zstd; let its producer use lz4".to_owned()),
+        }
+        if unpacked.len() as u64 > UNPACKED_MAX {
+            return Err(format!("unpacked it is larger than {UNPACKED_MAX} bytes"));
+        }
+        Ok(())
+    }
+}

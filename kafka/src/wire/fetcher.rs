@@ -1,0 +1,376 @@
+//! Fetches the records of the partitions that a member was given.
+//!
+//! One request to each leader is always under way: as soon as a response is here the next one is asked for, and waits in the
+//! socket while this one is worked off. So what is fetched ahead is bounded by one response in memory and one in the
+//! kernel for each broker. Everything happens on the caller's thread, inside of [`Fetcher::fill`].
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+
+use super::batch::BatchReader;
+use super::connection::wait_for_any;
+use super::fetcher::link::Link;
+use super::fetcher::part::{Part, Step};
+use super::leaders::Leaders;
+use crate::metrics;
+use crate::record::{ConsumedRecord, TopicPartition};
+use crate::repeats::CLIENT_LINES;
+use crate::settings::Isolation;
+
+mod answer;
+mod link;
+mod part;
+
+/// Records handed out between two looks at rebalances.
+const SLICE: usize = 512;
+
+/// A partition that has more than fits keeps its turn for so many answers. Far behind, a transaction then touches few
+/// partitions, so fewer campaigns, for each of which it has more records.
+const STAY: u32 = 8;
+
+/// How often the lag is told.
+const LAG_EVERY: Duration = Duration::from_secs(1);
+
+/// How records are asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct FetchOptions {
+    /// Label of the metrics.
+    pub(crate) group: String,
+    pub(crate) client_id: String,
+    pub(crate) isolation: Isolation,
+    /// A broker without records holds its answer back for so long.
+    pub(crate) wait: Duration,
+    pub(crate) min_bytes: i32,
+    /// Of one answer.
+    pub(crate) max_bytes: i32,
+    /// Of one partition in an answer.
+    pub(crate) partition_max_bytes: i32,
+    /// Pause after an error.
+    pub(crate) backoff: Duration,
+    /// Limit of connecting, and of an answer beyond `wait`.
+    pub(crate) request_timeout: Duration,
+}
+
+/// Finds the leaders of all partitions of these topics.
+pub(crate) type FindLeaders<'a> = dyn FnMut(&[TopicPartition]) -> Result<Leaders, ClientError> + 'a;
+
+/// A partition and how far it has been read.
+#[derive(Debug)]
+struct Cursor {
+    at: TopicPartition,
+    /// The offset to ask for next.
+    fetch: i64,
+    /// The first offset that was not handed out. Told by the batch.
+    next: i64,
+    /// Up to where it can be read, as of the last answer.
+    stable: i64,
+    /// Index of the link to its leader.
+    link: Option<usize>,
+    /// It was reported that nothing can be read here; the caller decides.
+    failed: bool,
+}
+
+/// The partitions of a member and the connections to their leaders.
+#[derive(Debug)]
+pub(crate) struct Fetcher {
+    options: FetchOptions,
+    cursors: Vec<Cursor>,
+    links: Vec<Link>,
+    /// Positions were set so often; an answer to a question from before is of no use.
+    epoch: u64,
+    leaders_known: bool,
+    not_before: Option<Instant>,
+    paused: bool,
+    /// The partition that comes first in the next request, and how many answers it has filled in a row.
+    turn: usize,
+    stayed: u32,
+    parts: VecDeque<Part>,
+    reader: BatchReader,
+    errors: VecDeque<ClientError>,
+    slice: usize,
+    lag_told: Instant,
+}
+
+impl Fetcher {
+    pub(crate) fn new(options: FetchOptions) -> Self {
+        Self {
+            options,
+            cursors: Vec::new(),
+            links: Vec::new(),
+            epoch: 0,
+            leaders_known: false,
+            not_before: None,
+            paused: false,
+            turn: 0,
+            stayed: 0,
+            parts: VecDeque::new(),
+            reader: BatchReader::default(),
+            errors: VecDeque::new(),
+            slice: 0,
+            lag_told: Instant::now(),
+        }
+    }
+
+    /// Reads these partitions from these offsets on, and no others.
+    pub(crate) fn assign(&mut self, starts: &[(TopicPartition, i64)]) {
+        self.discard();
+        let cursor = |(at, offset): &(TopicPartition, i64)| Cursor {
+            at: at.clone(),
+            fetch: *offset,
+            next: *offset,
+            stable: *offset,
+            link: None,
+            failed: false,
+        };
+        self.cursors = starts.iter().map(cursor).collect();
+        self.leaders_known = false;
+        self.not_before = None;
+        self.paused = false;
+        (self.turn, self.stayed) = (0, 0);
+    }
+
+    /// Goes on from these offsets; partitions that are not named stay where they are.
+    pub(crate) fn seek(&mut self, offsets: &[(TopicPartition, i64)]) {
+        self.discard();
+        for cursor in &mut self.cursors {
+            let sought = offsets.iter().find(|(at, _)| *at == cursor.at).map(|(_, offset)| *offset);
+            cursor.next = sought.unwrap_or(cursor.next);
+            cursor.fetch = cursor.next;
+            cursor.failed = false;
+        }
+    }
+
+    /// Drops what was fetched and not handed out.
+    pub(crate) fn discard(&mut self) {
+        self.epoch += 1;
+        self.reader.close();
+        self.parts.clear();
+        self.errors.clear();
+    }
+
+    /// Asks for nothing while paused. What is here or on its way stays.
+    pub(crate) fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    /// Whether [`Fetcher::next`] has something, waiting at most so long. Asks the leaders' brokers for more.
+    pub(crate) fn fill(&mut self, wait: Duration, find: &mut FindLeaders<'_>) -> bool {
+        self.slice = SLICE;
+        let deadline = Instant::now() + wait;
+        loop {
+            if self.advance() {
+                return true;
+            }
+            self.ask(find);
+            if self.collect() {
+                continue;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            self.wait(left);
+        }
+    }
+
+    /// The next record, borrowed until the next call, or what stands in the way of one.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<Result<ConsumedRecord<'_>, ClientError>> {
+        let span = loop {
+            if self.slice == 0 {
+                return None;
+            }
+            match self.reader.next() {
+                Ok(Some(span)) => {
+                    let at = self.cursors[self.parts.front()?.cursor].next;
+                    // A batch may begin before the offset that was asked for.
+                    if self.reader.offset_of(&span) >= at {
+                        break span;
+                    }
+                }
+                Ok(None) => {
+                    if !self.advance() {
+                        return None;
+                    }
+                    if let Some(error) = self.errors.pop_front() {
+                        return Some(Err(error));
+                    }
+                }
+                Err(reason) => {
+                    self.damaged(&reason);
+                    return self.errors.pop_front().map(Err);
+                }
+            }
+        };
+        self.slice -= 1;
+        let cursor = &self.cursors[self.parts.front()?.cursor];
+        Some(Ok(self.reader.record(span, &cursor.at.topic, cursor.at.partition)))
+    }
+
+    /// Goes to the next batch that has records for the caller.
+    fn advance(&mut self) -> bool {
+        loop {
+            if !self.errors.is_empty() || self.reader.has_more() {
+                return true;
+            }
+            let Some(part) = self.parts.front_mut() else { return false };
+            let cursor = &mut self.cursors[part.cursor];
+            match part.step(&mut self.reader, self.options.isolation) {
+                Ok(Step::Opened) => {}
+                Ok(Step::Passed { next }) => cursor.next = cursor.next.max(next),
+                Ok(Step::Done) => self.finish_part(),
+                Err(reason) => self.damaged(&reason),
+            }
+        }
+    }
+
+    /// The buffer of an answer is used again when its last part is done.
+    fn finish_part(&mut self) {
+        let Some(part) = self.parts.pop_front() else { return };
+        self.reader.close();
+        let Part { link, frame, records, .. } = part;
+        drop(records);
+        if self.parts.iter().all(|other| other.link != link)
+            && let Some(link) = self.links.get_mut(link)
+        {
+            link.recycle(frame);
+        }
+    }
+
+    /// The bytes in hand are no records: the rest of this partition is not read, and the caller is told.
+    fn damaged(&mut self, reason: &str) {
+        if let Some(part) = self.parts.pop_front() {
+            let cursor = &mut self.cursors[part.cursor];
+            cursor.failed = true;
+            tracing::error!(group = self.options.group, partition = %cursor.at, offset = cursor.next, reason,
+                "a batch of records cannot be read");
+        }
+        self.reader.close();
+        self.errors.push_back(ClientError::MessageConsumption(Code::BadMessage));
+    }
+
+    /// Sends a request to each leader that has none.
+    fn ask(&mut self, find: &mut FindLeaders<'_>) {
+        let now = Instant::now();
+        if self.cursors.is_empty() || self.paused || self.not_before.is_some_and(|moment| now < moment) {
+            return;
+        }
+        self.not_before = None;
+        if !self.leaders_known && !self.find_leaders(find) {
+            return;
+        }
+        for link in 0..self.links.len() {
+            self.ask_link(link);
+        }
+    }
+
+    fn find_leaders(&mut self, find: &mut FindLeaders<'_>) -> bool {
+        let partitions: Vec<TopicPartition> = self.cursors.iter().map(|cursor| cursor.at.clone()).collect();
+        let leaders = match find(&partitions) {
+            Ok(leaders) => leaders,
+            Err(error) => {
+                self.trouble("asking for the leaders", &error);
+                return false;
+            }
+        };
+        let Self { cursors, links, .. } = self;
+        for cursor in cursors.iter_mut() {
+            cursor.link = leaders.broker_of(&cursor.at).map(|broker| {
+                let known = links.iter().position(|link| link.broker == *broker);
+                known.unwrap_or_else(|| {
+                    links.push(Link::new(broker.clone()));
+                    links.len() - 1
+                })
+            });
+        }
+        for (index, link) in links.iter_mut().enumerate() {
+            if cursors.iter().all(|cursor| cursor.link != Some(index)) {
+                link.close();
+            }
+        }
+        self.leaders_known = true;
+        if let Some(cursor) = self.cursors.iter().find(|cursor| cursor.link.is_none()) {
+            let partition = cursor.at.to_string();
+            self.trouble(&partition, &"it has no leader");
+        }
+        true
+    }
+
+    fn ask_link(&mut self, index: usize) {
+        if self.paused || self.links[index].waits() {
+            return;
+        }
+        let Self { cursors, links, options, .. } = self;
+        let wanted: Vec<usize> = (0..cursors.len())
+            .map(|step| (self.turn + step) % cursors.len())
+            .filter(|&cursor| cursors[cursor].link == Some(index) && !cursors[cursor].failed)
+            .collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let positions = wanted.iter().map(|&cursor| (cursor, &cursors[cursor].at, cursors[cursor].fetch));
+        if let Err(error) = links[index].ask(options, self.epoch, positions) {
+            self.lost(index, &error);
+        }
+    }
+
+    /// Takes in the answers that are here. Each leader is asked for more at once.
+    fn collect(&mut self) -> bool {
+        let mut any = false;
+        for index in 0..self.links.len() {
+            match self.links[index].answer(&self.options) {
+                Ok(Some(answer)) => {
+                    if answer.epoch == self.epoch {
+                        self.accept(index, answer);
+                    }
+                    if self.leaders_known && self.not_before.is_none() {
+                        self.ask_link(index);
+                    }
+                    any = true;
+                }
+                Ok(None) => {}
+                Err(error) => self.lost(index, &error),
+            }
+        }
+        if any && self.lag_told.elapsed() >= LAG_EVERY {
+            self.tell_lag();
+        }
+        any
+    }
+
+    fn lost(&mut self, link: usize, error: &dyn std::fmt::Display) {
+        self.links[link].close();
+        self.trouble("fetching", error);
+    }
+
+    /// Something to be tried again after a pause, with leaders that are asked for anew.
+    fn trouble(&mut self, what: &str, error: &dyn std::fmt::Display) {
+        self.leaders_known = false;
+        self.not_before = Some(Instant::now() + self.options.backoff);
+        if let Some(left_out) = CLIENT_LINES.admit(&format!("fetch {what}"), Instant::now()) {
+            tracing::warn!(%error, what, group = self.options.group, left_out, "Kafka fetch");
+        }
+    }
+
+    fn wait(&self, left: Duration) {
+        let until = |moment: Instant| moment.saturating_duration_since(Instant::now());
+        let left = self.not_before.map_or(left, |moment| left.min(until(moment)));
+        let waiting: Vec<_> = self.links.iter().filter_map(Link::waiting).collect();
+        if waiting.is_empty() {
+            std::thread::sleep(left);
+        } else {
+            wait_for_any(&waiting, left);
+        }
+    }
+
+    /// Lag is counted to the last stable offset: what an open transaction hides cannot be read yet.
+    fn tell_lag(&mut self) {
+        self.lag_told = Instant::now();
+        for cursor in &self.cursors {
+            let lag = (cursor.stable - cursor.next).max(0);
+            metrics::set_lag(&self.options.group, &cursor.at.topic, cursor.at.partition, lag);
+        }
+    }
+}
