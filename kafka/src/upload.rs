@@ -10,7 +10,7 @@ use crate::metrics::{self, TopicCounts};
 use crate::record::Record;
 use crate::settings::KafkaSettings;
 use crate::stage::Outputs;
-use crate::stage::link::{Link, error_of};
+use crate::stage::link::{Link, Transactional, error_of};
 use crate::stage::transaction::Reaction;
 
 /// An open transaction. Dropping it without [`commit`](Self::commit) aborts it.
@@ -42,9 +42,15 @@ impl TransactionalUpload {
         transactional_id: &str,
         timeout: Duration,
     ) -> Result<Self, KafkaError> {
-        let config = settings.transactional(transactional_id, timeout, settings.queue_bytes)?;
         let patience = settings.delivery_timeout;
-        let link = Link::transactional(&config, transactional_id, patience).map_err(|error| match error {
+        let of = Transactional {
+            id: transactional_id,
+            group: None,
+            timeout,
+            queue_bytes: settings.queue_bytes,
+            uncompressed: &[],
+        };
+        let link = Link::transactional(settings, &of, patience).map_err(|error| match error {
             KafkaError::Transaction { reason, .. } => {
                 KafkaError::Unreachable { brokers: settings.brokers.clone(), reason }
             }

@@ -159,6 +159,9 @@ fn an_open_transaction_on_a_changelog_holds_the_restore_up_and_is_reported() {
     let mut hanging =
         TransactionalUpload::begin(&settings, &support::unique("hanging"), Duration::from_secs(60)).unwrap();
     hanging.send(&Record::new(&pipeline.changelog, Some(b"k1"), Some(b"1 1"))).unwrap();
+    // The batch of the first is sent when the second does not fit into it.
+    let large = vec![b'k'; 999_990];
+    hanging.send(&Record::new(&pipeline.changelog, Some(&large), Some(b"1 1"))).unwrap();
     std::thread::sleep(Duration::from_millis(500));
     let mut config = pipeline.config("w0");
     config.restore_stable_timeout = Duration::from_secs(2);
@@ -170,7 +173,7 @@ fn an_open_transaction_on_a_changelog_holds_the_restore_up_and_is_reported() {
     let worker = Running::start(&settings, pipeline.config("w0"), CopyStage::new(&pipeline));
     worker.recorder.wait(|event| matches!(event, StageEvent::Assigned { .. }));
     hanging.commit().unwrap();
-    worker.recorder.wait(|event| matches!(event, StageEvent::Running { restored_records: 1, .. }));
+    worker.recorder.wait(|event| matches!(event, StageEvent::Running { restored_records: 2, .. }));
     worker.stop();
 }
 

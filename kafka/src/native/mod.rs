@@ -8,12 +8,14 @@
 
 mod fetch;
 mod headers;
+mod membership;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod memory;
 mod produce;
 
 pub(crate) use fetch::FetchingConsumer;
 pub(crate) use headers::NativeHeaders;
+pub(crate) use membership::membership;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) use memory::keep_freed;
 pub(crate) use produce::{Topics, wait_for_acknowledgements};

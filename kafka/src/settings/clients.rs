@@ -7,7 +7,8 @@ use rdkafka::ClientConfig;
 use super::{Isolation, KafkaSettings, Kind, SecurityProtocol, split_prefix};
 use crate::error::KafkaError;
 use crate::stage::StageConfig;
-use crate::wire::FetchOptions;
+use crate::stage::link::Transactional;
+use crate::wire::{FetchOptions, TransactorOptions};
 
 /// What a member asks a broker for at once, for all of its partitions.
 const ANSWER_BYTES: i32 = 2 << 20;
@@ -173,7 +174,7 @@ impl KafkaSettings {
 
     pub(crate) fn group_consumer(&self, options: &GroupOptions<'_>) -> Result<ClientConfig, KafkaError> {
         let mut config = self.consumer(Isolation::ReadCommitted, options.prefetch_bytes)?;
-        if !self.fetches_directly() {
+        if !self.speaks_directly() {
             // A fetched record takes several times its own bytes in the client. Members that live for long keep few: as fast, and
             // half the memory of `score`. Bounded reads take the larger ones, a sixth less CPU.
             self.tunable(&mut config, "queued.min.messages", "10000");
@@ -193,7 +194,33 @@ impl KafkaSettings {
         Ok(config)
     }
 
-    fn fetches_directly(&self) -> bool {
+    /// How transactions are spoken by ourselves. `None` where the connection is protected, somebody has chosen a compression that
+    /// is not ours, or the client is to do it.
+    pub(crate) fn direct_transactions(
+        &self,
+        of: &Transactional<'_>,
+    ) -> Result<Option<TransactorOptions>, KafkaError> {
+        // Refuses what cannot work, also where the client does not read it.
+        let client = self.transactional(of.id, of.timeout, of.queue_bytes)?;
+        let compression = client.get("compression.codec").or(client.get("compression.type"));
+        if !self.speaks_directly() || !matches!(compression, Some("lz4" | "none")) {
+            return Ok(None);
+        }
+        let named = self.names_compression();
+        Ok(Some(TransactorOptions {
+            brokers: self.brokers.clone(),
+            client_id: self.client_id.clone(),
+            transactional_id: of.id.to_owned(),
+            group: of.group.map(str::to_owned),
+            transaction_timeout: of.timeout,
+            request_timeout: self.request_timeout.min(of.timeout),
+            buffer_bytes: of.queue_bytes,
+            pack: compression == Some("lz4"),
+            unpacked: if named { Vec::new() } else { of.uncompressed.to_vec() },
+        }))
+    }
+
+    fn speaks_directly(&self) -> bool {
         self.direct && self.security == SecurityProtocol::Plaintext
     }
 
@@ -204,7 +231,7 @@ impl KafkaSettings {
         client: &ClientConfig,
         options: &GroupOptions<'_>,
     ) -> Option<FetchOptions> {
-        if !self.fetches_directly() {
+        if !self.speaks_directly() {
             return None;
         }
         let number = |key: &str, default: i32| {

@@ -8,11 +8,10 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::worker::Worker;
 use crate::error::KafkaError;
-use crate::group::offset_list;
 use crate::metrics::{self, TopicCounts};
 use crate::record::{Record, TopicPartition};
 use crate::stage::Outputs;
-use crate::stage::link::{Link, error_of};
+use crate::stage::link::{Link, Transactional, error_of};
 use crate::stage::transaction::Failure;
 
 /// A record to be produced, with its own bytes.
@@ -80,8 +79,14 @@ impl Worker {
         let link = match self.link.take() {
             Some(link) => link,
             None => {
-                let config = self.settings.transactional(&id, timeout, self.settings.queue_bytes)?;
-                Link::transactional(&config, &id, timeout)?
+                let of = Transactional {
+                    id: &id,
+                    group: Some(&self.config.group),
+                    timeout,
+                    queue_bytes: self.settings.queue_bytes,
+                    uncompressed: &[],
+                };
+                Link::transactional(&self.settings, &of, timeout)?
             }
         };
         let mut counts = TopicCounts::default();
@@ -108,9 +113,6 @@ impl Worker {
             metrics::count(metrics::ABORTED_TOTAL, &self.config.group, 1);
             error_of(id, failure)
         };
-        // Without a place in the group the offsets are not ours to move.
-        let metadata =
-            self.consumer.group_metadata().ok_or_else(|| self.not_owned("not a member".to_owned()))?;
         link.begin(timeout).map_err(failed)?;
         let mut outputs = Outputs::new(link, timeout, counts);
         for record in records {
@@ -121,8 +123,7 @@ impl Worker {
             }
         }
         let deadline = Instant::now() + timeout;
-        let list = offset_list(offsets)?;
-        link.send_offsets(list, metadata, deadline)
+        link.send_offsets(offsets, &self.consumer, deadline)
             .and_then(|()| link.drain(deadline))
             .and_then(|()| link.commit(deadline))
             .map_err(failed)

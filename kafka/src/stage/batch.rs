@@ -145,7 +145,7 @@ impl<'a> Batch<'a> {
         match (self.link.delivery_failure(), error) {
             (Some(failure), StageError::Output { .. }) => failure.into(),
             (None, StageError::Output { reason, transaction_failed: true, .. }) => {
-                self.link.failure(None, reason).into()
+                self.link.failure(reason).into()
             }
             (_, error) => KafkaError::Stage(error).into(),
         }
@@ -179,13 +179,9 @@ impl<'a> Batch<'a> {
         phases.end("flush");
         fail::fail_point!("stage.after_produce");
         let deadline = Instant::now() + self.config.commit_timeout;
-        let offsets = offset_list(self.positions.advanced())?;
+        let offsets = self.positions.advanced();
         if self.link.is_transactional() {
-            // Fresh for every commit: it carries the generation that fences a member whose partitions were given away.
-            let metadata =
-                consumer.group_metadata().ok_or_else(|| KafkaError::Stopped(self.config.group.clone()))?;
-            // The outputs are on their way meanwhile, so the two round trips overlap.
-            self.link.send_offsets(offsets, metadata, deadline)?;
+            self.link.send_offsets(offsets, consumer, deadline)?;
             phases.end("send_offsets");
             fail::fail_point!("stage.after_send_offsets");
             self.link.drain(deadline)?;
@@ -194,6 +190,7 @@ impl<'a> Batch<'a> {
             phases.end("end");
         } else {
             self.link.drain(deadline)?;
+            let offsets = offset_list(offsets)?;
             consumer.commit(&offsets, CommitMode::Sync).map_err(|error| commit_failure(&error))?;
         }
         Ok(())

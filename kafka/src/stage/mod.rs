@@ -9,6 +9,8 @@ mod config;
 mod outputs;
 pub(crate) mod transaction;
 pub(crate) mod link;
+mod library;
+mod direct;
 mod watch;
 mod restore;
 mod warm;

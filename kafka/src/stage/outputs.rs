@@ -1,4 +1,4 @@
-//! Where a stage writes: straight into the producer's queue, without a copy on our side.
+//! Where a stage writes: straight into the producer's batches.
 //!
 //! A full queue is waited for by serving delivery reports, until the deadline that the loop sets.
 
@@ -33,7 +33,7 @@ impl<'a> Outputs<'a> {
         Self { link, patience, counts }
     }
 
-    /// Takes a record. Key and value are copied into librdkafka's queue, so the buffers can be used again at once.
+    /// Takes a record. Key and value are copied, so the buffers can be used again at once.
     ///
     /// # Errors
     /// [`StageError::Output`] when the record can never be sent, or the queue stayed full. Pass it on: the transaction is aborted.
@@ -55,7 +55,7 @@ impl<'a> Outputs<'a> {
                     if Instant::now() >= end {
                         return Err(refuse(format!("the queue stayed full for {:?}", self.patience), false));
                     }
-                    self.link.wait_for_acknowledgements(ROOM);
+                    self.link.wait_for_room(ROOM);
                 }
                 // After a failed delivery the client takes no more records until the abort, and says no more than this.
                 Err(code) => {

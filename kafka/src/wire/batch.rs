@@ -10,14 +10,14 @@ use super::record::{Cursor, RecordSpan, WireHeaders};
 use crate::record::{ConsumedRecord, Headers};
 
 /// Bytes before the records.
-const HEADER: usize = 61;
+pub(super) const HEADER: usize = 61;
 /// Bytes before what the length counts.
-const PREFIX: usize = 12;
+pub(super) const PREFIX: usize = 12;
 /// Where what the checksum covers begins.
-const CHECKED: usize = 21;
+pub(super) const CHECKED: usize = 21;
 
 const LOG_APPEND_TIME: i16 = 0x08;
-const TRANSACTIONAL: i16 = 0x10;
+pub(super) const TRANSACTIONAL: i16 = 0x10;
 const CONTROL: i16 = 0x20;
 
 /// What is known of a batch before its records are read.

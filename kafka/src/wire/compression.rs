@@ -8,6 +8,9 @@ use kafka_protocol::compression::{Decompressor as _, Gzip, Snappy};
 /// Unpacked, a batch may be as large as this: brokers take 1 MiB by default, and nothing shrinks a thousandfold honestly.
 const UNPACKED_MAX: u64 = 256 << 20;
 
+/// The lowest bits of a batch that is packed with lz4.
+pub(super) const LZ4: i16 = 3;
+
 /// How the records of a batch are packed, by the lowest bits of its attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
@@ -24,7 +27,7 @@ impl Compression {
             0 => Some(Self::None),
             1 => Some(Self::Gzip),
             2 => Some(Self::Snappy),
-            3 => Some(Self::Lz4),
+            LZ4 => Some(Self::Lz4),
             4 => Some(Self::Zstd),
             _ => None,
         }

@@ -154,6 +154,19 @@ impl Connection {
         Ok(())
     }
 
+    /// Requests without a response yet.
+    pub(super) fn in_flight(&self) -> usize {
+        self.expected.len()
+    }
+
+    /// Whether the broker has not closed the connection while nothing was asked.
+    pub(super) fn is_open(&self) -> bool {
+        match self.stream.peek(&mut [0]) {
+            Ok(bytes) => bytes > 0,
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        }
+    }
+
     /// The body of the next response if it is here as a whole. Gives a buffer of an earlier one to read the next into.
     pub(super) fn try_receive(&mut self, spare: &mut Option<BytesMut>) -> Result<Option<Bytes>, WireError> {
         if self.expected.is_empty() || !self.fill_size()? {

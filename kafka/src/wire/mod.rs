@@ -11,10 +11,13 @@
 mod batch;
 mod compression;
 mod connection;
+mod encoder;
 mod fetcher;
 mod leaders;
 mod record;
+mod transactor;
 
 pub(crate) use fetcher::{FetchOptions, Fetcher};
 pub(crate) use leaders::{Broker, Leaders};
 pub(crate) use record::WireHeaders;
+pub(crate) use transactor::{Membership, Refusal, TransactionError, Transactor, TransactorOptions, Verdict};

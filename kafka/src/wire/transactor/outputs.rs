@@ -1,0 +1,111 @@
+//! Records on their way: batches by partition, and the connections to their leaders.
+
+use bytes::BytesMut;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{ProduceRequest, TopicName};
+use kafka_protocol::protocol::StrBytes;
+
+use super::verdict::{Asked, Meaning, TransactionError, Verdict, judge};
+use crate::metrics;
+use crate::wire::connection::Connection;
+use crate::wire::encoder::BatchWriter;
+use crate::wire::leaders::Broker;
+
+/// Buffers kept for the next batches.
+const KEPT_BUFFERS: usize = 16;
+
+/// A topic that is written to.
+#[derive(Debug)]
+pub(super) struct Topic {
+    pub(super) name: String,
+    pub(super) pack: bool,
+    pub(super) partitions: Vec<Partition>,
+    /// Where records without a key go.
+    pub(super) keyless: usize,
+}
+
+/// One of its partitions.
+#[derive(Debug)]
+pub(super) struct Partition {
+    /// Index of the connection to its leader.
+    pub(super) leader: Option<usize>,
+    /// Of the next batch.
+    pub(super) sequence: i32,
+    /// The coordinator knows that the transaction writes here.
+    pub(super) added: bool,
+    pub(super) batch: Option<BatchWriter>,
+}
+
+impl Topic {
+    pub(super) fn wire_name(&self) -> TopicName {
+        TopicName(StrBytes::from_string(self.name.clone()))
+    }
+}
+
+/// A leader of partitions that are written to.
+#[derive(Debug)]
+pub(super) struct Leader {
+    pub(super) broker: Broker,
+    pub(super) open: Option<(Connection, i16)>,
+}
+
+/// Buffers of batches that were sent, for the next ones.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    free: Vec<BytesMut>,
+    /// What batches are packed into.
+    pub(super) packing: BytesMut,
+}
+
+impl Buffers {
+    pub(super) fn take(&mut self) -> BytesMut {
+        self.free.pop().unwrap_or_default()
+    }
+
+    pub(super) fn recycle(&mut self, request: ProduceRequest) {
+        let partitions = request.topic_data.into_iter().flat_map(|topic| topic.partition_data);
+        for records in partitions.filter_map(|partition| partition.records) {
+            if self.free.len() < KEPT_BUFFERS
+                && let Ok(buffer) = records.try_into_mut()
+            {
+                self.free.push(buffer);
+            }
+        }
+    }
+}
+
+/// Adds a finished batch to a request.
+pub(super) fn add(request: &mut ProduceRequest, topic: &Topic, partition: i32, batch: BytesMut) {
+    let known = request.topic_data.iter().position(|data| data.name.as_str() == topic.name);
+    let known = known.unwrap_or_else(|| {
+        request.topic_data.push(TopicProduceData::default().with_name(topic.wire_name()));
+        request.topic_data.len() - 1
+    });
+    let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch.freeze()));
+    request.topic_data[known].partition_data.push(data);
+}
+
+/// Whether a leader has taken everything.
+pub(super) fn check(answer: kafka_protocol::messages::ProduceResponse) -> Result<(), TransactionError> {
+    let mut failed: Option<TransactionError> = None;
+    for topic in answer.responses {
+        for partition in topic.partition_responses {
+            let Some(error) = ResponseError::try_from_code(partition.error_code) else { continue };
+            let topic = topic.name.as_str();
+            metrics::count_delivery_failure(topic);
+            let verdict = match judge(Asked::Produce, error) {
+                Meaning::Final(verdict) => verdict,
+                Meaning::Again => Verdict::Abort,
+            };
+            let more = partition.error_message.map(|message| format!(" ({})", message.as_str()));
+            let reason =
+                format!("records for `{topic}`-{}: {error}{}", partition.index, more.unwrap_or_default());
+            // Being fenced says more than any other failure.
+            if verdict == Verdict::Fenced || failed.is_none() {
+                failed = Some(TransactionError::new(verdict, reason));
+            }
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
