@@ -74,7 +74,7 @@ impl StageConfig {
             changelogs: owned(changelogs),
             guarantee: ProcessingGuarantee::ExactlyOnce,
             commit_interval: Duration::from_millis(100),
-            commit_interval_idle: Duration::from_millis(5),
+            commit_interval_idle: Duration::from_millis(10),
             max_batch_records: 500_000,
             max_batch_bytes: 64 << 20,
             session_timeout: Duration::from_secs(45),

@@ -85,7 +85,9 @@ mod tests {
 
     /// Commits every 100 ms, 5 ms when idle, transactions of 20 s.
     fn pace() -> Pace {
-        Pace::new(&StageConfig::new("group", "id", &["in"], &[]))
+        let mut config = StageConfig::new("group", "id", &["in"], &[]);
+        config.commit_interval_idle = ms(5);
+        Pace::new(&config)
     }
 
     #[test]

@@ -239,7 +239,10 @@ pub(super) mod tests {
         batch.freeze()
     }
 
-    fn read(batch: &Bytes) -> Result<Vec<(i64, Option<i64>, Vec<u8>, Vec<u8>)>, String> {
+    /// Offset, time, key and value.
+    type Read = (i64, Option<i64>, Vec<u8>, Vec<u8>);
+
+    fn read(batch: &Bytes) -> Result<Vec<Read>, String> {
         let header = BatchHeader::read(batch)?.ok_or("cut off")?;
         let mut reader = BatchReader::default();
         reader.open(batch, &header)?;

@@ -154,11 +154,6 @@ impl Connection {
         Ok(())
     }
 
-    /// Requests without a response yet.
-    pub(super) fn in_flight(&self) -> usize {
-        self.expected.len()
-    }
-
     /// Whether the broker has not closed the connection while nothing was asked.
     pub(super) fn is_open(&self) -> bool {
         match self.stream.peek(&mut [0]) {

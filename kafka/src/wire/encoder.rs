@@ -139,10 +139,12 @@ fn width(number: i64) -> usize {
 fn put_number(bytes: &mut BytesMut, number: i64) {
     let mut raw = zigzag(number);
     while raw >= 0x80 {
-        bytes.put_u8((raw & 0x7f) as u8 | 0x80);
+        let [lowest, ..] = raw.to_le_bytes();
+        bytes.put_u8(lowest | 0x80);
         raw >>= 7;
     }
-    bytes.put_u8(raw as u8);
+    let [last, ..] = raw.to_le_bytes();
+    bytes.put_u8(last);
 }
 
 /// Bytes of a part with its length.

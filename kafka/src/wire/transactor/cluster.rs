@@ -57,13 +57,13 @@ impl Cluster {
         Err(last)
     }
 
-    /// A connection to the coordinator of this group or transactional id.
+    /// The coordinator of this group or transactional id.
     pub(super) fn coordinator(
         &self,
         of: Coordinates,
         key: &str,
         deadline: Instant,
-    ) -> Result<Connection, TransactionError> {
+    ) -> Result<Broker, TransactionError> {
         let mut connection = self.any(deadline)?;
         let version = connection.version_of::<FindCoordinatorRequest>(COORDINATOR_VERSION)?;
         let request = FindCoordinatorRequest::default()
@@ -75,7 +75,7 @@ impl Cluster {
             match ResponseError::try_from_code(answer.error_code) {
                 None => {
                     let port = u16::try_from(answer.port).unwrap_or_default();
-                    return Ok(self.open(&answer.host, port, deadline)?);
+                    return Ok(Broker { id: answer.node_id.0, host: answer.host.to_string(), port });
                 }
                 Some(error) if error.is_retriable() && Instant::now() < deadline => {
                     std::thread::sleep(PAUSE);

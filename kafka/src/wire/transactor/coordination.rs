@@ -23,7 +23,7 @@ const ADD_OFFSETS_VERSION: i16 = 3;
 const END_VERSION: i16 = 3;
 
 /// Pauses before a question is asked again that came too early.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 /// The identity of a producer, which its coordinator gives and takes.
@@ -56,7 +56,8 @@ impl Coordinator {
         transactional_id: &str,
         deadline: Instant,
     ) -> Result<Self, TransactionError> {
-        let connection = cluster.coordinator(Coordinates::Transaction, transactional_id, deadline)?;
+        let broker = cluster.coordinator(Coordinates::Transaction, transactional_id, deadline)?;
+        let connection = cluster.open(&broker.host, broker.port, deadline)?;
         Ok(Self {
             connection,
             transactional_id: transactional_id.to_owned(),

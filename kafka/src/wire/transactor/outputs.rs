@@ -1,11 +1,15 @@
 //! Records on their way: batches by partition, and the connections to their leaders.
 
+use std::collections::VecDeque;
+use std::time::Instant;
+
 use bytes::BytesMut;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{ProduceRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
+use super::cluster::Cluster;
 use super::verdict::{Asked, Meaning, TransactionError, Verdict, judge};
 use crate::metrics;
 use crate::wire::connection::Connection;
@@ -43,11 +47,40 @@ impl Topic {
     }
 }
 
-/// A leader of partitions that are written to.
+/// A broker that is written to. Outputs and offsets go to it over one connection, so that it sees to one after the other: of two
+/// questions of one transaction that it asks the coordinator at once, it answers the first as failed.
 #[derive(Debug)]
 pub(super) struct Leader {
     pub(super) broker: Broker,
-    pub(super) open: Option<(Connection, i16)>,
+    pub(super) open: Option<Connection>,
+    /// What is under way, oldest first.
+    pub(super) sent: VecDeque<Sent>,
+}
+
+/// A request without its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    Records,
+    Offsets,
+}
+
+impl Leader {
+    pub(super) fn new(broker: Broker) -> Self {
+        Self { broker, open: None, sent: VecDeque::new() }
+    }
+
+    /// The connection, opened if need be.
+    pub(super) fn connection(
+        &mut self,
+        cluster: &Cluster,
+        deadline: Instant,
+    ) -> Result<&mut Connection, TransactionError> {
+        let connection = match self.open.take() {
+            Some(open) if !self.sent.is_empty() || open.is_open() => open,
+            _ => cluster.open(&self.broker.host, self.broker.port, deadline)?,
+        };
+        Ok(self.open.insert(connection))
+    }
 }
 
 /// Buffers of batches that were sent, for the next ones.

@@ -71,6 +71,10 @@ pub(super) fn judge(asked: Asked, error: ResponseError) -> Meaning {
             Asked::InitProducerId | Asked::AddPartitions | Asked::AddOffsets | Asked::EndTransaction,
             Error::ConcurrentTransactions | Error::CoordinatorLoadInProgress,
         ) => Meaning::Again,
+        // The group's coordinator is moving, or could not ask the transaction's.
+        (Asked::CommitOffsets, Error::CoordinatorLoadInProgress | Error::ConcurrentTransactions) => {
+            Meaning::Again
+        }
         // Whatever a leader answers, the abort settles the fate of its records.
         (Asked::Produce, _) | (_, Error::TransactionAbortable) => Meaning::Final(Verdict::Abort),
         (

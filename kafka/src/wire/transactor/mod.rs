@@ -11,40 +11,29 @@
 
 mod cluster;
 mod coordination;
+mod dispatch;
 mod outputs;
 mod verdict;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use kafka_protocol::ResponseError;
 use kafka_protocol::messages::txn_offset_commit_request::{
     TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
-use kafka_protocol::messages::{
-    GroupId, ProduceRequest, ProducerId, TopicName, TransactionalId, TxnOffsetCommitRequest,
-};
+use kafka_protocol::messages::{GroupId, ProducerId, TopicName, TransactionalId, TxnOffsetCommitRequest};
 use kafka_protocol::protocol::StrBytes;
 
 use self::cluster::{Cluster, Coordinates};
 use self::coordination::{Coordinator, NOBODY};
 use self::outputs::{Buffers, Leader, Partition, Topic};
-use self::verdict::{Asked, Meaning, judge};
 pub(crate) use self::verdict::{TransactionError, Verdict};
-use super::connection::Connection;
-use super::encoder::{BatchWriter, Provenance};
+use super::encoder::BatchWriter;
+use super::leaders::Broker;
 use crate::murmur2::partition_for;
 use crate::record::{Placement, Record, TopicPartition};
 
-/// The newest versions before those by which brokers add partitions on their own (KIP-890, part 2).
-const PRODUCE_VERSION: i16 = 11;
-const COMMIT_OFFSETS_VERSION: i16 = 4;
-
 /// A batch of so many bytes is sent; brokers take 1 MiB by default.
 const BATCH_BYTES: usize = 1_000_000;
-/// Batches of several partitions go into one request up to this size.
-const REQUEST_BYTES: usize = 4 << 20;
-/// Requests under way to one leader; with more a broker cannot see to their order.
-const IN_FLIGHT: usize = 5;
 /// A record may be as large as this: a dead letter is larger than the record that it keeps.
 const RECORD_BYTES: usize = 4 << 20;
 /// Pause between attempts to connect.
@@ -91,8 +80,10 @@ pub(crate) struct Transactor {
     options: TransactorOptions,
     cluster: Cluster,
     coordinator: Coordinator,
-    group: Option<(Connection, i16)>,
-    offsets_sent: bool,
+    /// Index of the group's coordinator among the leaders.
+    group: Option<usize>,
+    /// The offsets of the open transaction, once they were sent.
+    offsets: Option<TxnOffsetCommitRequest>,
     topics: Vec<Topic>,
     leaders: Vec<Leader>,
     buffers: Buffers,
@@ -120,7 +111,7 @@ impl Transactor {
                         cluster,
                         coordinator,
                         group: None,
-                        offsets_sent: false,
+                        offsets: None,
                         topics: Vec::new(),
                         leaders: Vec::new(),
                         buffers: Buffers::default(),
@@ -191,12 +182,7 @@ impl Transactor {
         let found = self.cluster.leaders(topic, deadline)?;
         let mut partitions = Vec::with_capacity(found.len());
         for broker in found {
-            let leader = broker.map(|broker| {
-                self.leaders.iter().position(|known| known.broker == broker).unwrap_or_else(|| {
-                    self.leaders.push(Leader { broker, open: None });
-                    self.leaders.len() - 1
-                })
-            });
+            let leader = broker.map(|broker| self.leader(broker));
             partitions.push(Partition { leader, sequence: 0, added: false, batch: None });
         }
         let pack = self.options.pack && !self.options.unpacked.iter().any(|unpacked| unpacked == topic);
@@ -204,122 +190,11 @@ impl Transactor {
         Ok(self.topics.len() - 1)
     }
 
-    /// Sends one batch or all of them, each leader's together.
-    fn dispatch(&mut self, only: Option<(usize, usize)>, deadline: Instant) -> Result<(), TransactionError> {
-        let with_batch = |topic: usize| {
-            let partitions = self.topics[topic].partitions.iter().enumerate();
-            partitions
-                .filter(|(_, partition)| partition.batch.is_some())
-                .map(move |(place, _)| (topic, place))
-        };
-        let chosen: Vec<(usize, usize)> = match only {
-            Some(one) => vec![one],
-            None => (0..self.topics.len()).flat_map(with_batch).collect(),
-        };
-        self.add_partitions(&chosen, deadline)?;
-        for leader in 0..self.leaders.len() {
-            let mut request = self.empty_request();
-            let mut bytes = 0;
-            for &(topic, place) in &chosen {
-                if self.topics[topic].partitions[place].leader != Some(leader) {
-                    continue;
-                }
-                let Some(batch) = self.finish(topic, place) else { continue };
-                if bytes > 0 && bytes + batch.len() > REQUEST_BYTES {
-                    let full = std::mem::replace(&mut request, self.empty_request());
-                    self.produce(leader, full, deadline)?;
-                    bytes = 0;
-                }
-                bytes += batch.len();
-                let number = i32::try_from(place).unwrap_or(i32::MAX);
-                outputs::add(&mut request, &self.topics[topic], number, batch);
-            }
-            if bytes > 0 {
-                self.produce(leader, request, deadline)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn add_partitions(
-        &mut self,
-        chosen: &[(usize, usize)],
-        deadline: Instant,
-    ) -> Result<(), TransactionError> {
-        let mut missing: Vec<(&Topic, Vec<i32>)> = Vec::new();
-        for &(topic, place) in chosen {
-            let topic = &self.topics[topic];
-            let partition = &topic.partitions[place];
-            if partition.leader.is_none() {
-                let reason = format!("`{}`-{place} has no leader", topic.name);
-                return Err(TransactionError::new(Verdict::Abort, reason));
-            }
-            if partition.added {
-                continue;
-            }
-            let number = i32::try_from(place).unwrap_or(i32::MAX);
-            match missing.last_mut().filter(|(last, _)| last.name == topic.name) {
-                Some((_, numbers)) => numbers.push(number),
-                None => missing.push((topic, vec![number])),
-            }
-        }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        self.coordinator.add_partitions(&missing, deadline)?;
-        for &(topic, place) in chosen {
-            self.topics[topic].partitions[place].added = true;
-        }
-        Ok(())
-    }
-
-    /// Ends the batch of a partition.
-    fn finish(&mut self, topic: usize, place: usize) -> Option<bytes::BytesMut> {
-        let topic = &mut self.topics[topic];
-        let partition = &mut topic.partitions[place];
-        let batch = partition.batch.take()?;
-        self.buffered = self.buffered.saturating_sub(batch.size());
-        let of = Provenance {
-            producer_id: self.coordinator.identity.id,
-            producer_epoch: self.coordinator.identity.epoch,
-            sequence: partition.sequence,
-        };
-        // After the largest number a sequence goes on with 0.
-        let next = i64::from(partition.sequence) + i64::from(batch.count());
-        partition.sequence = i32::try_from(next & i64::from(i32::MAX)).unwrap_or(0);
-        if topic.keyless == place {
-            topic.keyless = (place + 1) % topic.partitions.len();
-        }
-        Some(batch.finish(of, topic.pack, &mut self.buffers.packing))
-    }
-
-    fn empty_request(&self) -> ProduceRequest {
-        let timeout = i32::try_from(self.options.request_timeout.as_millis()).unwrap_or(i32::MAX);
-        ProduceRequest::default()
-            .with_transactional_id(Some(self.wire_id()))
-            .with_acks(-1)
-            .with_timeout_ms(timeout)
-    }
-
-    fn produce(
-        &mut self,
-        leader: usize,
-        request: ProduceRequest,
-        deadline: Instant,
-    ) -> Result<(), TransactionError> {
-        let Leader { broker, open } = &mut self.leaders[leader];
-        if open.as_ref().is_none_or(|(connection, _)| connection.in_flight() == 0 && !connection.is_open()) {
-            let connection = self.cluster.open(&broker.host, broker.port, deadline)?;
-            let version = connection.version_of::<ProduceRequest>(PRODUCE_VERSION)?;
-            *open = Some((connection, version));
-        }
-        let Some((connection, version)) = open else { return Ok(()) };
-        while connection.in_flight() >= IN_FLIGHT {
-            outputs::check(connection.receive::<ProduceRequest>(*version, deadline)?)?;
-        }
-        connection.send(&request, *version, deadline)?;
-        self.buffers.recycle(request);
-        Ok(())
+    fn leader(&mut self, broker: Broker) -> usize {
+        self.leaders.iter().position(|known| known.broker == broker).unwrap_or_else(|| {
+            self.leaders.push(Leader::new(broker));
+            self.leaders.len() - 1
+        })
     }
 
     /// Sends what is buffered, and the group's offsets with it. Call [`Transactor::drain`] next.
@@ -331,11 +206,15 @@ impl Transactor {
     ) -> Result<(), TransactionError> {
         self.dispatch(None, deadline)?;
         self.coordinator.add_offsets(&membership.group, deadline)?;
-        if self.group.as_ref().is_none_or(|(connection, _)| !connection.is_open()) {
-            let connection = self.cluster.coordinator(Coordinates::Group, &membership.group, deadline)?;
-            let version = connection.version_of::<TxnOffsetCommitRequest>(COMMIT_OFFSETS_VERSION)?;
-            self.group = Some((connection, version));
-        }
+        let group = match self.group {
+            Some(known) => known,
+            None => {
+                let coordinates = Coordinates::Group;
+                let broker = self.cluster.coordinator(coordinates, &membership.group, deadline)?;
+                self.leader(broker)
+            }
+        };
+        self.group = Some(group);
         let text = |text: &str| StrBytes::from_string(text.to_owned());
         let mut topics: Vec<TxnOffsetCommitRequestTopic> = Vec::new();
         for (at, offset) in offsets {
@@ -361,35 +240,19 @@ impl Transactor {
             .with_member_id(text(&membership.member_id))
             .with_group_instance_id(membership.instance_id.as_deref().map(text))
             .with_topics(topics);
-        if let Some((connection, version)) = &mut self.group {
-            connection.send(&request, *version, deadline)?;
-            self.offsets_sent = true;
-        }
-        Ok(())
+        self.offsets = Some(request);
+        self.send_offsets_request(group, deadline)
     }
 
     /// Sends what is buffered and waits until everything has been acknowledged.
     pub(crate) fn drain(&mut self, deadline: Instant) -> Result<(), TransactionError> {
         self.dispatch(None, deadline)?;
-        for Leader { open, .. } in &mut self.leaders {
-            let Some((connection, version)) = open else { continue };
-            while connection.in_flight() > 0 {
-                outputs::check(connection.receive::<ProduceRequest>(*version, deadline)?)?;
+        for leader in 0..self.leaders.len() {
+            while !self.leaders[leader].sent.is_empty() {
+                self.receive(leader, deadline)?;
             }
         }
-        if let Some((connection, version)) = self.group.as_mut().filter(|_| self.offsets_sent) {
-            self.offsets_sent = false;
-            let answer = connection.receive::<TxnOffsetCommitRequest>(*version, deadline)?;
-            let partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
-            let mut codes = partitions.map(|partition| partition.error_code);
-            if let Some(error) = codes.find_map(ResponseError::try_from_code) {
-                let verdict = match judge(Asked::CommitOffsets, error) {
-                    Meaning::Final(verdict) => verdict,
-                    Meaning::Again => Verdict::Unknown,
-                };
-                return Err(TransactionError::new(verdict, format!("offsets: {error}")));
-            }
-        }
+        self.offsets = None;
         Ok(())
     }
 
@@ -405,7 +268,7 @@ impl Transactor {
     /// Makes sure that nothing becomes visible, and goes on under the next epoch.
     pub(crate) fn abort(&mut self, deadline: Instant) -> Result<(), TransactionError> {
         // Nothing that was sent is waited for, and leaders may have changed.
-        (self.group, self.offsets_sent, self.buffered) = (None, false, 0);
+        (self.group, self.offsets, self.buffered) = (None, None, 0);
         self.leaders.clear();
         self.topics.clear();
         self.reconnect(deadline)?;
