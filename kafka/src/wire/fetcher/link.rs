@@ -1,6 +1,6 @@
 //! The connection to one leader, with at most one fetch request under way.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -15,6 +15,9 @@ use crate::wire::leaders::Broker;
 
 /// The newest version that names topics instead of numbering them.
 const FETCH_VERSION: i16 = 12;
+
+/// Connecting is waited for no longer, because whoever fetches has rebalances and other leaders to see to.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A broker and what was asked of it.
 #[derive(Debug)]
@@ -73,7 +76,8 @@ impl Link {
     ) -> Result<(), WireError> {
         if self.open.is_none() {
             let Broker { host, port, .. } = &self.broker;
-            let connection = Connection::open(host, *port, &options.client_id, options.request_timeout)?;
+            let patience = options.request_timeout.min(CONNECT_PATIENCE);
+            let connection = Connection::open(host, *port, &options.client_id, patience)?;
             let version = connection.version_of::<FetchRequest>(FETCH_VERSION)?;
             self.open = Some((connection, version));
         }
