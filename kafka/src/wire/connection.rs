@@ -144,7 +144,7 @@ impl Connection {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
-                        return Err(WireError::TimedOut { peer: self.peer.clone(), seconds: 0.0 });
+                        return Err(self.broken("the broker took no more of a request in time"));
                     }
                     wait(&[self], PollFlags::POLLOUT, left);
                 }
