@@ -123,11 +123,10 @@ impl BatchReader {
     /// Opens a batch, which must be whole.
     pub(super) fn open(&mut self, batch: &Bytes, header: &BatchHeader) -> Result<(), String> {
         verify(batch)?;
-        let compression = Compression::of(header.attributes)
-            .ok_or_else(|| format!("an unknown compression ({})", header.attributes & 0b111))?;
+        let compression = Compression::of(header.attributes)?;
         self.plain = batch.slice(HEADER..);
-        self.packed = compression != Compression::None;
-        if self.packed {
+        self.packed = compression.is_some();
+        if let Some(compression) = compression {
             compression.unpack(&self.plain, &mut self.unpacked)?;
             self.plain = Bytes::new();
         }

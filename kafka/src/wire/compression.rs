@@ -14,7 +14,6 @@ pub(super) const LZ4: i16 = 3;
 /// How the records of a batch are packed, by the lowest bits of its attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
-    None,
     Gzip,
     Snappy,
     Lz4,
@@ -22,14 +21,15 @@ pub(super) enum Compression {
 }
 
 impl Compression {
-    pub(super) fn of(attributes: i16) -> Option<Self> {
+    /// `None` when they are not.
+    pub(super) fn of(attributes: i16) -> Result<Option<Self>, String> {
         match attributes & 0b111 {
-            0 => Some(Self::None),
-            1 => Some(Self::Gzip),
-            2 => Some(Self::Snappy),
-            LZ4 => Some(Self::Lz4),
-            4 => Some(Self::Zstd),
-            _ => None,
+            0 => Ok(None),
+            1 => Ok(Some(Self::Gzip)),
+            2 => Ok(Some(Self::Snappy)),
+            LZ4 => Ok(Some(Self::Lz4)),
+            4 => Ok(Some(Self::Zstd)),
+            unknown => Err(format!("an unknown compression ({unknown})")),
         }
     }
 
@@ -44,10 +44,6 @@ impl Compression {
             Ok(())
         };
         match self {
-            Self::None => {
-                unpacked.extend_from_slice(packed);
-                return Ok(());
-            }
             Self::Lz4 => {
                 let decoder = lz4_flex::frame::FrameDecoder::new(&packed[..]);
                 decoder.take(UNPACKED_MAX + 1).read_to_end(unpacked).map_err(|error| error.to_string())?;

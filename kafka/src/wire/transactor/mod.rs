@@ -154,16 +154,14 @@ impl Transactor {
         if size > RECORD_BYTES {
             return Err(Refusal::TooLarge);
         }
-        let deadline = || Instant::now() + self.options.request_timeout;
         let topic = match self.topics.iter().position(|topic| topic.name == record.topic) {
             Some(known) => known,
-            None => self.learn(record.topic, deadline()).map_err(Refusal::Failed)?,
+            None => self.learn(record.topic, self.deadline()).map_err(Refusal::Failed)?,
         };
         let place = place(&self.topics[topic], record).ok_or(Refusal::NoSuchPartition)?;
         let full = |batch: &BatchWriter| batch.size() + size > BATCH_BYTES;
         if self.topics[topic].partitions[place].batch.as_ref().is_some_and(full) {
-            let deadline = Instant::now() + self.options.request_timeout;
-            self.dispatch(Some((topic, place)), deadline).map_err(Refusal::Failed)?;
+            self.dispatch(Some((topic, place)), self.deadline()).map_err(Refusal::Failed)?;
         }
         let batch = &mut self.topics[topic].partitions[place].batch;
         let batch = batch.get_or_insert_with(|| BatchWriter::new(self.buffers.take(), self.now_ms));
@@ -171,10 +169,14 @@ impl Transactor {
         batch.append(record);
         self.buffered += batch.size() - before;
         if self.buffered > self.options.buffer_bytes {
-            let deadline = Instant::now() + self.options.request_timeout;
-            self.dispatch(None, deadline).map_err(Refusal::Failed)?;
+            self.dispatch(None, self.deadline()).map_err(Refusal::Failed)?;
         }
         Ok(())
+    }
+
+    /// Of what is sent before the commit, which has its own.
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.options.request_timeout
     }
 
     /// Asks for the partitions of a topic.
