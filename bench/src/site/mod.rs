@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use devstack::{Engine, Progress, Stack, StackConfig};
 use indicatif::{ProgressBar, ProgressStyle};
-use kafka::{KafkaSettings, ReadRange, TopicReader};
+use kafka::{Admin, KafkaSettings, ReadRange, TopicReader};
 use schemas::Topic;
 use tempfile::TempDir;
 
@@ -231,6 +231,11 @@ impl Site {
         mut visit: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send + 'static,
     ) -> anyhow::Result<u64> {
         let (settings, topic) = (self.kafka()?, topic.to_owned());
+        let admin = Admin::new(&settings)?;
+        // A role may have ended the moment its commit was answered.
+        while !admin.is_decided(std::slice::from_ref(&topic)).await? {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         let reading = tokio::task::spawn_blocking(move || {
             let mut count = 0;
             let mut reader = TopicReader::open(&settings, "bench-reader", &ReadRange::whole(&topic))?;

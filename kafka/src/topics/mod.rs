@@ -131,6 +131,17 @@ impl Admin {
         .await
     }
 
+    /// Whether every record that the topics hold now can be seen by a reader of committed records: the answer to a commit comes
+    /// before its markers are written, and until then such a reader sees nothing of the transaction.
+    ///
+    /// # Errors
+    /// As [`Admin::end_offsets`].
+    pub async fn is_decided(&self, topics: &[String]) -> Result<bool, KafkaError> {
+        let written = self.end_offsets(topics, Isolation::ReadUncommitted).await?;
+        let visible = self.end_offsets(topics, Isolation::ReadCommitted).await?;
+        Ok(written.iter().zip(&visible).all(|(written, visible)| visible.end >= written.end))
+    }
+
     /// Committed offsets of a group against the ends of the topics.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use kafka::{Admin, Isolation, nothing_left};
+use kafka::{Admin, nothing_left};
 use schemas::Topic;
 
 use crate::roles::{Context, Role, Store, group_name};
@@ -27,10 +27,9 @@ pub async fn drained(context: &Context, limit: Duration) -> anyhow::Result<()> {
         let group = group_name(&context.config, role.name());
         let names = context.topics.names(topics);
         loop {
-            let ends = admin.end_offsets(&names, Isolation::ReadUncommitted).await?;
-            let lag = admin.lag(&group, &names).await?;
             // What a transaction still hides is on its way as well.
-            let decided = ends.iter().zip(&lag).all(|(end, lag)| lag.end >= end.end);
+            let decided = admin.is_decided(&names).await?;
+            let lag = admin.lag(&group, &names).await?;
             let settings = context.kafka.clone();
             let of = group.clone();
             if decided && tokio::task::spawn_blocking(move || nothing_left(&settings, &of, lag)).await?? {

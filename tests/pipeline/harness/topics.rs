@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kafka::{Admin, ConsumedRecord, Isolation, Producer, ReadRange, Record, TopicReader};
+use kafka::{Admin, ConsumedRecord, Producer, ReadRange, Record, TopicReader};
 use schemas::record::RawEvent;
 use schemas::{Schemas, Topic};
 use serde::Serialize;
@@ -35,8 +35,12 @@ impl Installation {
         block_on(producer.send(record)).expect("Kafka acknowledges");
     }
 
-    /// Hands every committed record of a topic to `visit`.
+    /// Hands every committed record of a topic to `visit`, also those of a commit that was answered a moment ago.
     pub fn read(&self, topic: Topic, mut visit: impl FnMut(ConsumedRecord<'_>)) {
+        let admin = Admin::new(&self.kafka_settings()).unwrap();
+        until("the topic's transactions are decided", || {
+            block_on(admin.is_decided(&[self.topic(topic)])).unwrap().then_some(())
+        });
         let range = ReadRange::whole(&self.topic(topic));
         let mut reader = TopicReader::open(&self.kafka_settings(), "pipeline-test", &range).unwrap();
         reader
@@ -96,30 +100,9 @@ impl Installation {
         let settings = self.kafka_settings();
         let admin = Admin::new(&settings).unwrap();
         let (group, inputs) = (self.group(role), self.inputs(role));
-        let ends = block_on(admin.end_offsets(&inputs, Isolation::ReadUncommitted)).unwrap();
+        let decided = block_on(admin.is_decided(&inputs)).unwrap();
         let lags = block_on(admin.lag(&group, &inputs)).unwrap();
-        if ends.iter().any(|end| lags.iter().any(|lag| lag.partition == end.partition && lag.end < end.end)) {
-            return false;
-        }
-        lags.into_iter().filter(|lag| lag.lag > 0).all(|lag| {
-            let number = lag.partition.partition;
-            let range = ReadRange {
-                topic: lag.partition.topic.to_string(),
-                partitions: Some(vec![number]),
-                from: lag.committed.map(|offset| (number, offset)).into_iter().collect(),
-                until: [(number, lag.end)].into(),
-                isolation: Isolation::ReadCommitted,
-            };
-            let mut is_empty = true;
-            let mut reader = TopicReader::open(&settings, &group, &range).unwrap();
-            reader
-                .for_each(|_| {
-                    is_empty = false;
-                    false
-                })
-                .unwrap();
-            is_empty
-        })
+        decided && kafka::nothing_left(&settings, &group, lags).unwrap()
     }
 
     fn group(&self, role: RoleName) -> String {

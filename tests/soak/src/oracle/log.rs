@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use kafka::{Admin, Isolation, PartitionLag, ReadRange, TopicReader};
+use kafka::{Admin, PartitionLag, ReadRange, TopicReader};
 use schemas::Topic;
 
 use super::stores;
@@ -102,14 +102,12 @@ fn is_idle(site: &Site, role: Role) -> anyhow::Result<bool> {
     let settings = site.kafka();
     let admin = Admin::new(&settings)?;
     let (group, inputs) = (site.group(role), inputs(site, role));
-    let ends = block_on(admin.end_offsets(&inputs, Isolation::ReadUncommitted))?;
+    let decided = block_on(admin.is_decided(&inputs))?;
     let mut lags = block_on(admin.lag(&group, &inputs))?;
     if role == Role::SinkPostgres {
         raise_to_stored(site, &mut lags)?;
     }
-    let hidden =
-        ends.iter().any(|end| lags.iter().any(|lag| lag.partition == end.partition && lag.end < end.end));
-    Ok(!hidden && kafka::nothing_left(&settings, &group, lags)?)
+    Ok(decided && kafka::nothing_left(&settings, &group, lags)?)
 }
 
 /// Postgres itself says how far it is; a sink that was killed after COMMIT tells the group only with its next batch.
