@@ -65,3 +65,58 @@ pub(crate) fn record_lag(group: &str, statistics: &Statistics) {
         }
     }
 }
+
+/// Whether the client goes on by itself after reporting this error.
+pub(crate) trait Transience {
+    /// `true` for lost connections and leader changes, also where offsets are asked for.
+    fn is_transient(&self) -> bool;
+}
+
+impl Transience for ClientError {
+    fn is_transient(&self) -> bool {
+        use rdkafka::error::RDKafkaErrorCode as Code;
+        let (Self::MessageConsumption(code) | Self::MetadataFetch(code) | Self::OffsetFetch(code)) = self
+        else {
+            return false;
+        };
+        // What this client knows of the leaders is older or newer than what the broker knows: after a restart. While consuming
+        // the client sees to it by itself and does not report it.
+        let asks = matches!(self, Self::OffsetFetch(_));
+        if asks
+            && matches!(code, Code::FencedLeaderEpoch | Code::UnknownLeaderEpoch | Code::OffsetNotAvailable)
+        {
+            return true;
+        }
+        matches!(
+            code,
+            Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::Resolve
+                | Code::OperationTimedOut
+                | Code::RequestTimedOut
+                | Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+                | Code::CoordinatorNotAvailable
+                | Code::NotCoordinator
+                | Code::CoordinatorLoadInProgress
+                | Code::WaitingForCoordinator
+                | Code::NetworkException
+                | Code::Authentication
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdkafka::error::RDKafkaErrorCode as Code;
+
+    #[test]
+    fn a_leader_that_is_being_found_is_waited_for_also_where_offsets_are_asked_for() {
+        for code in [Code::LeaderNotAvailable, Code::UnknownLeaderEpoch, Code::FencedLeaderEpoch] {
+            assert!(ClientError::OffsetFetch(code).is_transient(), "{code:?}");
+        }
+        assert!(!ClientError::OffsetFetch(Code::TopicAuthorizationFailed).is_transient());
+        assert!(!ClientError::MessageConsumption(Code::OffsetOutOfRange).is_transient());
+    }
+}

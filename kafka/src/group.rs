@@ -22,8 +22,9 @@ use crate::error::KafkaError;
 use crate::metrics;
 use crate::native::FetchingConsumer;
 use crate::record::{ConsumedRecord, TopicPartition};
-use crate::settings::{GroupOptions, KafkaSettings};
-use crate::wire::{Broker, Fetcher, Leaders};
+use crate::settings::{GroupOptions, Isolation, KafkaSettings};
+use crate::topics::leaders;
+use crate::wire::Fetcher;
 
 /// What the group decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,9 +101,6 @@ impl std::ops::Deref for GroupConsumer {
     }
 }
 
-/// The leaders are asked for with this patience; the caller has other things to see to.
-const LEADERS_PATIENCE: Duration = Duration::from_secs(2);
-
 impl GroupConsumer {
     /// Serves one event of the client: a rebalance, statistics, or an error, which is returned.
     pub(crate) fn serve(&self) -> Option<ClientError> {
@@ -147,30 +145,6 @@ impl GroupConsumer {
     }
 }
 
-/// Asks the cluster who leads the partitions of these topics.
-fn leaders(
-    member: &BaseConsumer<GroupContext>,
-    partitions: &[TopicPartition],
-) -> Result<Leaders, ClientError> {
-    let mut leaders = Leaders::default();
-    let topics: std::collections::BTreeSet<&str> = partitions.iter().map(|at| &*at.topic).collect();
-    for topic in topics {
-        let answer = member.fetch_metadata(Some(topic), LEADERS_PATIENCE)?;
-        leaders.brokers.extend(answer.brokers().iter().map(|broker| Broker {
-            id: broker.id(),
-            host: broker.host().to_owned(),
-            port: u16::try_from(broker.port()).unwrap_or_default(),
-        }));
-        for found in answer.topics() {
-            let led = found.partitions().iter().filter(|partition| partition.leader() >= 0);
-            leaders.of.extend(
-                led.map(|partition| (TopicPartition::new(found.name(), partition.id()), partition.leader())),
-            );
-        }
-    }
-    Ok(leaders)
-}
-
 impl Drop for GroupConsumer {
     fn drop(&mut self) {
         // The binding's own drop waits until the last revocation is answered. Without this a panic of a stage would hang
@@ -198,7 +172,9 @@ pub(crate) fn join(
     let member = BaseConsumer::from_config_and_context(&client, context)
         .map_err(KafkaError::client("consumer"))
         .map(FetchingConsumer::new)?;
-    let direct = settings.direct_fetch(&client, options).map(Fetcher::new);
+    let direct = settings
+        .direct_fetch(&client, (options.group, Isolation::ReadCommitted), options.prefetch_bytes)
+        .map(Fetcher::new);
     let consumer = GroupConsumer { member, direct };
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     consumer.subscribe(&topics).map_err(KafkaError::client("subscribing"))?;

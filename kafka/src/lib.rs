@@ -17,6 +17,7 @@ mod native;
 mod wire;
 mod repeats;
 mod group;
+mod bounded;
 mod positions;
 mod topics;
 mod producer;

@@ -4,19 +4,17 @@
 //! also when the last offsets hold control or aborted records. Blocks: call it from a plain thread.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError as ClientError;
-use rdkafka::{Offset, TopicPartitionList};
-
-use crate::client::QuietContext;
+use crate::bounded::{BoundedConsumer, Span, Taken};
 use crate::error::KafkaError;
-use crate::native::FetchingConsumer;
 use crate::record::{ConsumedRecord, TopicPartition};
 use crate::settings::{Isolation, KafkaSettings};
 use crate::topics::{PartitionLag, inspector, partitions_of, watermarks};
+
+/// Fetched ahead.
+const PREFETCH_BYTES: usize = 16 << 20;
 
 /// How long nothing may come before the reader looks around.
 const QUIET: Duration = Duration::from_millis(100);
@@ -65,11 +63,9 @@ pub struct PartitionSpan {
 
 /// A bounded read of one topic.
 pub struct TopicReader {
-    client: FetchingConsumer<QuietContext>,
-    topic: String,
+    consumer: BoundedConsumer,
+    topic: Arc<str>,
     spans: Vec<PartitionSpan>,
-    /// Partitions not yet read to their end, with that end.
-    open: BTreeMap<i32, i64>,
     /// Partitions to be fetched after the present ones, the next one last.
     waiting: Vec<PartitionSpan>,
     stall_timeout: Duration,
@@ -79,7 +75,7 @@ impl std::fmt::Debug for TopicReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TopicReader")
             .field("topic", &self.topic)
-            .field("open", &self.open)
+            .field("waiting", &self.waiting)
             .finish_non_exhaustive()
     }
 }
@@ -90,8 +86,8 @@ impl TopicReader {
     /// # Errors
     /// [`KafkaError::TopicMissing`], [`KafkaError::Unreachable`], [`KafkaError::OffsetsLost`] when `from` lies before the oldest record.
     pub fn open(settings: &KafkaSettings, group: &str, range: &ReadRange) -> Result<Self, KafkaError> {
-        let mut reader = Self::prepared(settings, group, range)?;
-        reader.fetch(|_| true)?;
+        let mut reader = Self::prepared(settings, group, range, "reading")?;
+        reader.fetch(usize::MAX)?;
         Ok(reader)
     }
 
@@ -104,8 +100,8 @@ impl TopicReader {
         group: &str,
         range: &ReadRange,
     ) -> Result<Self, KafkaError> {
-        let mut reader = Self::prepared(settings, group, range)?;
-        reader.fetch(|fetched| fetched == 0)?;
+        let mut reader = Self::prepared(settings, group, range, "reading")?;
+        reader.fetch(1)?;
         Ok(reader)
     }
 
@@ -120,27 +116,26 @@ impl TopicReader {
         range: &ReadRange,
         mut visit: impl FnMut(Option<ConsumedRecord<'_>>) -> bool,
     ) -> Result<(), KafkaError> {
-        let mut reader = Self::prepared(settings, group, range)?;
-        for span in &mut reader.spans {
+        let mut reader = Self::prepared(settings, group, range, "following")?;
+        for span in &mut reader.waiting {
             span.until = i64::MAX;
         }
-        reader.waiting.clone_from(&reader.spans);
-        reader.fetch(|_| true)?;
+        reader.fetch(usize::MAX)?;
         loop {
-            let goes_on = match reader.client.next_within(QUIET) {
-                Some(Ok(record)) => visit(Some(record)),
-                Some(Err(ClientError::PartitionEOF(_))) => true,
-                Some(Err(error)) if error.is_transient() => visit(None),
-                Some(Err(error)) => return Err(KafkaError::Client { operation: "following", source: error }),
-                None => visit(None),
-            };
-            if !goes_on {
-                return Ok(());
+            match reader.consumer.take(QUIET, |record| Ok(visit(Some(record))))? {
+                Taken::Stopped => return Ok(()),
+                Taken::Nothing if !visit(None) => return Ok(()),
+                Taken::Nothing | Taken::Some => {}
             }
         }
     }
 
-    fn prepared(settings: &KafkaSettings, group: &str, range: &ReadRange) -> Result<Self, KafkaError> {
+    fn prepared(
+        settings: &KafkaSettings,
+        group: &str,
+        range: &ReadRange,
+        operation: &'static str,
+    ) -> Result<Self, KafkaError> {
         let asking = inspector(settings, range.isolation)?;
         let mut wanted = partitions_of(&asking, settings, std::slice::from_ref(&range.topic))?;
         wanted.retain(|partition| {
@@ -157,47 +152,27 @@ impl TopicReader {
             }
             spans.push(PartitionSpan { partition: number, oldest, from, until: until.max(from) });
         }
-        let config = settings.assigned_consumer(group, range.isolation, 16 << 20)?;
-        let client = BaseConsumer::from_config_and_context(&config, QuietContext)
-            .map(FetchingConsumer::new)
-            .map_err(KafkaError::client("consumer"))?;
+        let asks = (group, range.isolation);
         Ok(Self {
-            client,
-            topic: range.topic.clone(),
-            open: spans.iter().map(|span| (span.partition, span.until)).collect(),
+            consumer: BoundedConsumer::new(settings, asks, PREFETCH_BYTES, Arc::new(asking), operation)?,
+            topic: range.topic.as_str().into(),
             waiting: spans.iter().copied().rev().collect(),
             spans,
             stall_timeout: settings.request_timeout * 3,
         })
     }
 
-    /// Fetches from here on the next of the waiting partitions, as many as `more` wants when so many are fetched.
-    /// Partitions that have nothing are done.
-    fn fetch(&mut self, more: impl Fn(usize) -> bool) -> Result<(), KafkaError> {
-        let mut assignment = TopicPartitionList::new();
+    /// Fetches from here on the next of the waiting partitions that have anything, at most so many.
+    fn fetch(&mut self, most: usize) -> Result<(), KafkaError> {
         let mut fetched = Vec::new();
-        while more(assignment.count()) {
-            let Some(span) = self.waiting.pop() else { break };
-            if span.from == span.until {
-                self.open.remove(&span.partition);
-                continue;
+        while fetched.len() < most {
+            let Some(PartitionSpan { partition, from, until, .. }) = self.waiting.pop() else { break };
+            if from < until {
+                let at = TopicPartition::new(Arc::clone(&self.topic), partition);
+                fetched.push(Span { at, from, until });
             }
-            assignment
-                .add_partition_offset(&self.topic, span.partition, Offset::Offset(span.from))
-                .map_err(KafkaError::client("assigning"))?;
-            fetched.push(TopicPartition::new(self.topic.as_str(), span.partition));
         }
-        self.client.join_queues(&fetched)?;
-        self.client.assign(&assignment).map_err(KafkaError::client("assigning"))
-    }
-
-    /// A partition has been read to its end.
-    fn finish(&mut self, partition: i32) -> Result<(), KafkaError> {
-        // Partitions wait only where they are read in turn, so nothing else is being fetched.
-        if self.open.remove(&partition).is_some() && !self.waiting.is_empty() {
-            self.fetch(|fetched| fetched == 0)?;
-        }
-        Ok(())
+        self.consumer.assign(fetched)
     }
 
     /// What is read of each partition, by partition number; their lengths are what a progress bar counts to.
@@ -211,50 +186,30 @@ impl TopicReader {
     /// # Errors
     /// [`KafkaError::TimedOut`] when nothing arrives for three request timeouts, and what the client reports.
     pub fn for_each(&mut self, mut visit: impl FnMut(ConsumedRecord<'_>) -> bool) -> Result<(), KafkaError> {
-        // Records of a partition come in runs, and the clock is only asked while nothing comes: both looked up for each
-        // record would cost a twentieth of the reading.
-        let mut run: Option<(i32, i64)> = None;
         let mut idle_since: Option<Instant> = None;
-        while !self.open.is_empty() {
-            match self.client.next_within(QUIET) {
-                Some(Ok(record)) => {
-                    idle_since = None;
-                    let until = match run {
-                        Some((partition, until)) if partition == record.partition => until,
-                        _ => {
-                            let Some(&until) = self.open.get(&record.partition) else { continue };
-                            run = Some((record.partition, until));
-                            until
-                        }
-                    };
-                    let (partition, ends) = (record.partition, record.offset + 1 >= until);
-                    let goes_on = record.offset >= until || visit(record);
-                    if !goes_on {
-                        self.open.clear();
-                        self.waiting.clear();
-                    } else if ends {
-                        run = None;
-                        self.finish(partition)?;
-                    }
-                    continue;
+        loop {
+            if self.consumer.is_done() {
+                // Partitions wait only where they are read in turn.
+                if self.waiting.is_empty() {
+                    return Ok(());
                 }
-                // The fetch position has passed everything that is readable, control records included.
-                Some(Err(ClientError::PartitionEOF(partition))) => {
-                    idle_since = None;
-                    run = None;
-                    self.finish(partition)?;
-                    continue;
-                }
-                Some(Err(error)) if error.is_transient() => {}
-                Some(Err(error)) => return Err(KafkaError::Client { operation: "reading", source: error }),
-                None => {}
+                self.fetch(1)?;
+                continue;
             }
-            if idle_since.get_or_insert_with(Instant::now).elapsed() >= self.stall_timeout {
-                let seconds = self.stall_timeout.as_secs_f64();
-                return Err(KafkaError::TimedOut { operation: "waiting for records", seconds });
+            match self.consumer.take(QUIET, |record| Ok(visit(record)))? {
+                Taken::Some => idle_since = None,
+                Taken::Stopped => {
+                    self.waiting.clear();
+                    return self.consumer.assign(Vec::new());
+                }
+                Taken::Nothing => {
+                    if idle_since.get_or_insert_with(Instant::now).elapsed() >= self.stall_timeout {
+                        let seconds = self.stall_timeout.as_secs_f64();
+                        return Err(KafkaError::TimedOut { operation: "waiting for records", seconds });
+                    }
+                }
             }
         }
-        Ok(())
     }
 }
 
@@ -265,46 +220,6 @@ fn lost(group: &str, partition: &TopicPartition, expected: i64, found: i64) -> K
         partition: partition.partition,
         expected,
         found,
-    }
-}
-
-/// Whether the client goes on by itself after reporting this error.
-pub(crate) trait Transience {
-    /// `true` for lost connections and leader changes, also where offsets are asked for.
-    fn is_transient(&self) -> bool;
-}
-
-impl Transience for ClientError {
-    fn is_transient(&self) -> bool {
-        use rdkafka::error::RDKafkaErrorCode as Code;
-        let (Self::MessageConsumption(code) | Self::MetadataFetch(code) | Self::OffsetFetch(code)) = self
-        else {
-            return false;
-        };
-        // What this client knows of the leaders is older or newer than what the broker knows: after a restart. While consuming
-        // the client sees to it by itself and does not report it.
-        let asks = matches!(self, Self::OffsetFetch(_));
-        if asks
-            && matches!(code, Code::FencedLeaderEpoch | Code::UnknownLeaderEpoch | Code::OffsetNotAvailable)
-        {
-            return true;
-        }
-        matches!(
-            code,
-            Code::BrokerTransportFailure
-                | Code::AllBrokersDown
-                | Code::Resolve
-                | Code::OperationTimedOut
-                | Code::RequestTimedOut
-                | Code::NotLeaderForPartition
-                | Code::LeaderNotAvailable
-                | Code::CoordinatorNotAvailable
-                | Code::NotCoordinator
-                | Code::CoordinatorLoadInProgress
-                | Code::WaitingForCoordinator
-                | Code::NetworkException
-                | Code::Authentication
-        )
     }
 }
 
@@ -340,19 +255,4 @@ pub fn nothing_left(
         }
     }
     Ok(true)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rdkafka::error::RDKafkaErrorCode as Code;
-
-    #[test]
-    fn a_leader_that_is_being_found_is_waited_for_also_where_offsets_are_asked_for() {
-        for code in [Code::LeaderNotAvailable, Code::UnknownLeaderEpoch, Code::FencedLeaderEpoch] {
-            assert!(ClientError::OffsetFetch(code).is_transient(), "{code:?}");
-        }
-        assert!(!ClientError::OffsetFetch(Code::TopicAuthorizationFailed).is_transient());
-        assert!(!ClientError::MessageConsumption(Code::OffsetOutOfRange).is_transient());
-    }
 }

@@ -7,8 +7,8 @@ mod support;
 use std::time::Duration;
 
 use kafka::{
-    Admin, CommittedOffset, ConsumedRecord, Isolation, KafkaError, ReadRange, Record, SinkConfig,
-    SinkConsumer, SinkEvent, TopicPartition, TopicReader, TopicSpec, TransactionalUpload,
+    Admin, CommittedOffset, ConsumedRecord, Isolation, KafkaError, KafkaSettings, ReadRange, Record,
+    SinkConfig, SinkConsumer, SinkEvent, TopicPartition, TopicReader, TopicSpec, TransactionalUpload,
 };
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
@@ -133,16 +133,24 @@ fn a_reader_ends_also_when_the_log_ends_in_aborted_records() {
         if commit { assert_eq!(upload.commit().unwrap(), 10) } else { upload.abort().unwrap() }
     }
     assert_eq!(pipeline.copied(&settings, Isolation::ReadCommitted)[&0], (0..10).collect::<Vec<u32>>());
-    let mut range = ReadRange::whole(&pipeline.output);
-    range.from.insert(0, 3);
-    range.until.insert(0, 6);
-    let mut offsets = Vec::new();
-    let visit = |record: ConsumedRecord<'_>| {
-        offsets.push(record.offset);
-        true
-    };
-    TopicReader::open(&settings, "reader", &range).unwrap().for_each(visit).unwrap();
-    assert_eq!(offsets, [3, 4, 5]);
+    for direct in [true, false] {
+        let settings = KafkaSettings { direct, ..settings.clone() };
+        let read = |from, until| {
+            let mut range = ReadRange::whole(&pipeline.output);
+            range.from.insert(0, from);
+            range.until.insert(0, until);
+            let mut offsets = Vec::new();
+            let visit = |record: ConsumedRecord<'_>| {
+                offsets.push(record.offset);
+                true
+            };
+            TopicReader::open(&settings, "reader", &range).unwrap().for_each(visit).unwrap();
+            offsets
+        };
+        assert_eq!(read(0, i64::MAX), (0..10).collect::<Vec<i64>>(), "direct: {direct}");
+        assert_eq!(read(3, 6), [3, 4, 5], "direct: {direct}");
+        assert_eq!(read(10, i64::MAX), [0_i64; 0], "only markers and aborted records; direct: {direct}");
+    }
 }
 
 fn sink_config(pipeline: &Pipeline) -> SinkConfig {

@@ -1,14 +1,15 @@
 //! What cannot be undercut: the topic of `score` read with nothing done, decoded, passed on in one transaction. That of the stores is
 //! part of `sinks`, which has the rows.
 //!
-//! In this process, through the same client library; the engines' time is not in it.
+//! In this process, through the client library that everybody has, and once more read as the stages read; the engines' time is not
+//! in it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use devstack::Engine;
-use kafka::{Record, TransactionalUpload};
+use kafka::{KafkaSettings, Record, TransactionalUpload};
 use schemas::record::Event;
 use schemas::{Schemas, Topic};
 
@@ -18,7 +19,16 @@ use crate::Options;
 use crate::corpus::Size;
 use crate::process::own_cpu_seconds;
 use crate::report::{Figures, Report};
-use crate::site::Site;
+use crate::site::{Site, read_with};
+
+/// What reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// The client library.
+    Library,
+    /// Connections of our own.
+    Direct,
+}
 
 /// Measures.
 pub async fn run(options: &Options) -> anyhow::Result<Report> {
@@ -27,12 +37,13 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let site = Site::start(&[Engine::Kafka], options).await?;
     load_events(&site, size, options.corpus).await?;
     for _ in 0..options.run_count() {
-        report.add("consume", timed(&site, |_, _| ()).await?);
+        report.add("consume", timed(&site, Reader::Library, |_, _| ()).await?);
+        report.add("consume directly", timed(&site, Reader::Direct, |_, _| ()).await?);
         let mut decoder = Schemas::compiled().decoder();
         let decode = move |_: Option<&[u8]>, value: Option<&[u8]>| {
             std::hint::black_box(decoder.decode::<Event<'_>>(value).is_ok());
         };
-        report.add("consume and decode", timed(&site, decode).await?);
+        report.add("consume and decode", timed(&site, Reader::Library, decode).await?);
         report.add("consume and produce in a transaction", passed_on(&site).await?);
     }
     site.stop().await?;
@@ -64,10 +75,12 @@ async fn passed_on(site: &Site) -> anyhow::Result<Figures> {
 /// What reading the topic takes when each record is handed to `visit`.
 pub async fn timed(
     site: &Site,
+    reader: Reader,
     visit: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send + 'static,
 ) -> anyhow::Result<Figures> {
+    let settings = KafkaSettings { direct: reader == Reader::Direct, ..site.kafka()? };
     let (started, before) = (Instant::now(), own_cpu_seconds()?);
-    let count = site.read(Topic::Events, visit).await?;
+    let count = read_with(settings, &site.topic(Topic::Events), visit).await?;
     Ok(rates(count, started.elapsed().as_secs_f64(), own_cpu_seconds()? - before))
 }
 

@@ -9,7 +9,8 @@ use devstack::Engine;
 use schemas::Topic;
 use serde_json::{Map, json};
 
-use super::{SCORE, count_outcomes, count_transactions, float, floor, load_events};
+use super::floor::{self, Reader};
+use super::{SCORE, count_outcomes, count_transactions, float, load_events};
 use crate::corpus::Size;
 use crate::corpus::steady::Made;
 use crate::options::{Options, Peer};
@@ -105,7 +106,8 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     for round in 0..options.run_count() {
         let site = Site::start(&[Engine::Kafka], options).await?;
         let made = load_events(&site, size, options.corpus).await?;
-        report.add("consume only", floor::timed(&site, |_, _| ()).await?);
+        report.add("consume only", floor::timed(&site, Reader::Library, |_, _| ()).await?);
+        report.add("consume directly", floor::timed(&site, Reader::Direct, |_, _| ()).await?);
         let mut reference: Option<Table> = None;
         let taking_part: Vec<Contestant> =
             contestants.iter().copied().filter(|contestant| round == 0 || !contestant.is_slow()).collect();

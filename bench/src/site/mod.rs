@@ -228,25 +228,9 @@ impl Site {
     pub async fn read_from(
         &self,
         topic: &str,
-        mut visit: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send + 'static,
+        visit: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send + 'static,
     ) -> anyhow::Result<u64> {
-        let (settings, topic) = (self.kafka()?, topic.to_owned());
-        let admin = Admin::new(&settings)?;
-        // A role may have ended the moment its commit was answered.
-        while !admin.is_decided(std::slice::from_ref(&topic)).await? {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        let reading = tokio::task::spawn_blocking(move || {
-            let mut count = 0;
-            let mut reader = TopicReader::open(&settings, "bench-reader", &ReadRange::whole(&topic))?;
-            reader.for_each(|record| {
-                visit(record.key, record.value);
-                count += 1;
-                true
-            })?;
-            anyhow::Ok(count)
-        });
-        reading.await?
+        read_with(self.kafka()?, topic, visit).await
     }
 
     /// Runs a command of the binary to its end.
@@ -266,6 +250,31 @@ impl Site {
         }
         command.envs(self.settings.iter().map(|(key, value)| (key, value))).current_dir(self.folder.path());
     }
+}
+
+/// Hands every committed record of a topic to `visit`, read with these settings. Returns how many there were.
+pub async fn read_with(
+    settings: KafkaSettings,
+    topic: &str,
+    mut visit: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send + 'static,
+) -> anyhow::Result<u64> {
+    let topic = topic.to_owned();
+    let admin = Admin::new(&settings)?;
+    // A role may have ended the moment its commit was answered.
+    while !admin.is_decided(std::slice::from_ref(&topic)).await? {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut count = 0;
+        let mut reader = TopicReader::open(&settings, "bench-reader", &ReadRange::whole(&topic))?;
+        reader.for_each(|record| {
+            visit(record.key, record.value);
+            count += 1;
+            true
+        })?;
+        anyhow::Ok(count)
+    });
+    reading.await?
 }
 
 /// Runs a command to its end.

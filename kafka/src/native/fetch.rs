@@ -122,17 +122,6 @@ impl<C: ConsumerContext> FetchingConsumer<C> {
     pub(crate) fn next(&mut self) -> Option<Result<ConsumedRecord<'_>, ClientError>> {
         self.fetched.next()
     }
-
-    /// The same, filling when the batch is empty; for those who have nothing to do between batches.
-    pub(crate) fn next_within(&mut self, wait: Duration) -> Option<Result<ConsumedRecord<'_>, ClientError>> {
-        if self.fetched.next >= self.fetched.filled {
-            if let Some(error) = self.serve() {
-                return Some(Err(error));
-            }
-            self.fill(wait);
-        }
-        self.next()
-    }
 }
 
 impl Fetched {

@@ -224,12 +224,13 @@ impl KafkaSettings {
         self.direct && self.security == SecurityProtocol::Plaintext
     }
 
-    /// How a member fetches its records by itself, with the settings of its client. `None` where the connection is protected,
+    /// How a group's records are fetched by ourselves, with the settings of a client. `None` where the connection is protected,
     /// or the client is to do it.
     pub(crate) fn direct_fetch(
         &self,
         client: &ClientConfig,
-        options: &GroupOptions<'_>,
+        (group, isolation): (&str, Isolation),
+        prefetch_bytes: usize,
     ) -> Option<FetchOptions> {
         if !self.speaks_directly() {
             return None;
@@ -245,11 +246,11 @@ impl KafkaSettings {
             Duration::from_millis(u64::try_from(number(key, default)).unwrap_or_default())
         };
         // One answer is worked off while the next one waits in the socket.
-        let half = i32::try_from(options.prefetch_bytes / 2).unwrap_or(i32::MAX).max(1);
+        let half = i32::try_from(prefetch_bytes / 2).unwrap_or(i32::MAX).max(1);
         Some(FetchOptions {
-            group: options.group.to_owned(),
+            group: group.to_owned(),
             client_id: self.client_id.clone(),
-            isolation: Isolation::ReadCommitted,
+            isolation,
             wait: ms("fetch.wait.max.ms", 100),
             min_bytes: number("fetch.min.bytes", 1),
             max_bytes: number("fetch.max.bytes", ANSWER_BYTES).min(half),

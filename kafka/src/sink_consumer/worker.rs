@@ -10,11 +10,11 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{Batch, Command, SinkConfig, SinkEvent};
+use crate::client::Transience as _;
 use crate::error::KafkaError;
 use crate::group::{GroupConsumer, Rebalance, close, next_rebalance, offset_list, rebalance_waits};
 use crate::metrics::{self, TopicCounts};
 use crate::positions::{Admission, Positions};
-use crate::reader::Transience as _;
 use crate::record::TopicPartition;
 use crate::settings::KafkaSettings;
 use crate::stage::link::Link;

@@ -4,19 +4,16 @@
 //! hides records behind the last stable offset, and ends by the fetch position at the end of the partition, never by the last
 //! record seen: control records and compaction leave gaps at the end of a log. Bounded in time without progress.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError as ClientError;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::consumer::BaseConsumer;
 
 use super::{Stage, StageConfig};
+use crate::bounded::{BoundedConsumer, Span, Taken};
 use crate::client::QuietContext;
 use crate::error::KafkaError;
 use crate::metrics;
-use crate::native::FetchingConsumer;
-use crate::reader::Transience as _;
 use crate::record::TopicPartition;
 use crate::settings::{Isolation, KafkaSettings};
 use crate::topics::{cluster_info, inspector, watermarks};
@@ -50,16 +47,18 @@ impl Restore<'_> {
         let started = Instant::now();
         let mut restored = Restored::default();
         let (settings, config) = (self.settings, self.config);
-        let ends = inspector(settings, Isolation::ReadUncommitted)?;
+        let ends = Arc::new(inspector(settings, Isolation::ReadUncommitted)?);
         verify_co_partitioned(&ends, settings, config)?;
         if !config.changelogs.is_empty() && !numbers.is_empty() {
-            let mut reader = config_of_reader(settings, config)?;
+            let asks = (config.group.as_str(), Isolation::ReadCommitted);
+            let mut reader =
+                BoundedConsumer::new(settings, asks, config.prefetch_bytes, Arc::clone(&ends), "restoring")?;
             let stable = inspector(settings, Isolation::ReadCommitted)?;
             for topic in &config.changelogs {
-                let Some(held) = self.wait_until_stable(&ends, &stable, topic, numbers)? else {
+                let Some(spans) = self.wait_until_stable(&ends, &stable, topic, numbers)? else {
                     return Ok(None);
                 };
-                if !self.read_topic(&mut reader, topic, &held, stage, &mut restored)? {
+                if !self.read_topic(&mut reader, topic, spans, stage, &mut restored)? {
                     return Ok(None);
                 }
             }
@@ -71,7 +70,7 @@ impl Restore<'_> {
     }
 
     /// A predecessor's transaction may still be open or half written. What it holds back is not readable yet, so wait
-    /// until everything up to the present end is decided. Gives the partitions that hold anything; `None` when
+    /// until everything up to the present end is decided. Gives what the partitions hold up to there; `None` when
     /// interrupted.
     fn wait_until_stable(
         &mut self,
@@ -79,19 +78,19 @@ impl Restore<'_> {
         stable: &BaseConsumer<QuietContext>,
         topic: &str,
         numbers: &[i32],
-    ) -> Result<Option<Vec<i32>>, KafkaError> {
+    ) -> Result<Option<Vec<Span>>, KafkaError> {
         let asked: Vec<TopicPartition> =
             numbers.iter().map(|&number| TopicPartition::new(topic, number)).collect();
         let targets = watermarks(ends, self.settings, &asked)?;
-        let held =
-            numbers.iter().zip(&targets).filter(|(_, (low, end))| low < end).map(|(&number, _)| number);
-        let held = held.collect();
         let deadline = Instant::now() + self.config.restore_stable_timeout;
         loop {
             let reached = watermarks(stable, self.settings, &asked)?;
             let behind =
                 reached.iter().zip(&targets).position(|((_, reached), (_, target))| reached < target);
-            let Some(behind) = behind else { return Ok(Some(held)) };
+            let Some(behind) = behind else {
+                let span = |(at, (from, until))| Span { at, from, until };
+                return Ok(Some(asked.into_iter().zip(targets).map(span).collect()));
+            };
             if (self.interrupted)() {
                 return Ok(None);
             }
@@ -110,48 +109,27 @@ impl Restore<'_> {
         }
     }
 
-    /// One topic at a time, because the client reports the end of a partition by its number alone.
+    /// One topic at a time, because the client library reports the end of a partition by its number alone.
     fn read_topic(
         &mut self,
-        reader: &mut FetchingConsumer<QuietContext>,
+        reader: &mut BoundedConsumer,
         topic: &str,
-        numbers: &[i32],
+        spans: Vec<Span>,
         stage: &mut dyn Stage,
         restored: &mut Restored,
     ) -> Result<bool, KafkaError> {
-        let mut open = numbers.to_vec();
-        let mut list = TopicPartitionList::new();
-        for &number in numbers {
-            list.add_partition_offset(topic, number, Offset::Beginning)
-                .map_err(KafkaError::client("assigning"))?;
-        }
-        let partitions: Vec<TopicPartition> =
-            numbers.iter().map(|&number| TopicPartition::new(topic, number)).collect();
-        reader.join_queues(&partitions)?;
-        reader.assign(&list).map_err(KafkaError::client("assigning"))?;
+        reader.assign(spans)?;
         let (mut progress, mut beat) = (Instant::now(), Instant::now());
-        while !open.is_empty() {
-            match reader.next_within(HEARTBEAT) {
-                Some(Ok(record)) => {
-                    // The end of the previous topic's partitions may still have been on its way.
-                    if record.topic == topic {
-                        restored.records += 1;
-                        restored.bytes += record.payload_bytes() as u64;
-                        stage.restore(record.partition, record)?;
-                        fail::fail_point!("stage.during_restore");
-                    }
-                    if !restored.records.is_multiple_of(256) {
-                        continue;
-                    }
-                    progress = Instant::now();
-                }
-                Some(Err(ClientError::PartitionEOF(number))) => {
-                    progress = Instant::now();
-                    open.retain(|&waiting| waiting != number);
-                }
-                Some(Err(error)) if error.is_transient() => {}
-                Some(Err(error)) => return Err(KafkaError::Client { operation: "restoring", source: error }),
-                None => {}
+        while !reader.is_done() {
+            let taken = reader.take(HEARTBEAT, |record| {
+                restored.records += 1;
+                restored.bytes += record.payload_bytes() as u64;
+                stage.restore(record.partition, record)?;
+                fail::fail_point!("stage.during_restore");
+                Ok(true)
+            })?;
+            if taken == Taken::Some {
+                progress = Instant::now();
             }
             if beat.elapsed() >= HEARTBEAT {
                 beat = Instant::now();
@@ -162,7 +140,7 @@ impl Restore<'_> {
             if progress.elapsed() >= self.config.restore_stall_timeout {
                 return Err(KafkaError::Restore {
                     topic: topic.to_owned(),
-                    partition: open[0],
+                    partition: reader.unfinished().unwrap_or_default(),
                     reason: format!(
                         "no progress for {:?} after {} records",
                         progress.elapsed(),
@@ -171,21 +149,8 @@ impl Restore<'_> {
                 });
             }
         }
-        reader.discard();
-        reader.unassign().map_err(KafkaError::client("unassigning"))?;
         Ok(true)
     }
-}
-
-fn config_of_reader(
-    settings: &KafkaSettings,
-    config: &StageConfig,
-) -> Result<FetchingConsumer<QuietContext>, KafkaError> {
-    let client =
-        settings.assigned_consumer(&config.group, Isolation::ReadCommitted, config.prefetch_bytes)?;
-    BaseConsumer::from_config_and_context(&client, QuietContext)
-        .map(FetchingConsumer::new)
-        .map_err(KafkaError::client("consumer"))
 }
 
 /// The state of partition p serves partition p of every input, so all of them must have the same count.

@@ -9,6 +9,7 @@ use super::batch::Batch;
 use super::restore::Restore;
 use super::warm::Warm;
 use super::{Stage, StageConfig, StageEvent, StageObserver};
+use crate::client::Transience as _;
 use crate::error::KafkaError;
 use crate::group::{
     CommittedOffset, GroupConsumer, Rebalance, assign_at, close, committed, join, next_rebalance,
@@ -16,7 +17,6 @@ use crate::group::{
 };
 use crate::metrics;
 use crate::positions::Positions;
-use crate::reader::Transience as _;
 use crate::record::TopicPartition;
 use crate::settings::{GroupOptions, Isolation, KafkaSettings};
 use crate::shutdown::ShutdownToken;

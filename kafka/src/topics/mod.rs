@@ -6,7 +6,7 @@
 mod offsets;
 mod report;
 
-pub(crate) use offsets::{cluster_info, committed_offsets, inspector, partitions_of, watermarks};
+pub(crate) use offsets::{cluster_info, committed_offsets, inspector, leaders, partitions_of, watermarks};
 pub use report::{ClusterInfo, ConfigDifference, PartitionLag, PartitionOffsets, TopicReport, TopicSpec};
 
 use std::collections::BTreeMap;

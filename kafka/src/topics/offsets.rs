@@ -10,10 +10,14 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::{ClusterInfo, PartitionLag, PartitionOffsets};
 use crate::client::QuietContext;
+use crate::client::Transience as _;
 use crate::error::KafkaError;
-use crate::reader::Transience as _;
 use crate::record::TopicPartition;
 use crate::settings::{Isolation, KafkaSettings};
+use crate::wire::{Broker, Leaders};
+
+/// The leaders are asked for with this patience; the caller has other things to see to.
+const LEADERS_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn lag_of(end: PartitionOffsets, committed: &TopicPartitionList) -> PartitionLag {
     let found = committed.find_partition(&end.partition.topic, end.partition.partition);
@@ -62,6 +66,30 @@ pub(crate) fn partitions_of(
         partitions.extend((0..*count).map(|partition| TopicPartition::new(Arc::clone(&name), partition)));
     }
     Ok(partitions)
+}
+
+/// Asks the cluster who leads the partitions of these topics.
+pub(crate) fn leaders<C: rdkafka::consumer::ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+) -> Result<Leaders, ClientError> {
+    let mut leaders = Leaders::default();
+    let topics: std::collections::BTreeSet<&str> = partitions.iter().map(|at| &*at.topic).collect();
+    for topic in topics {
+        let answer = client.fetch_metadata(Some(topic), LEADERS_PATIENCE)?;
+        leaders.brokers.extend(answer.brokers().iter().map(|broker| Broker {
+            id: broker.id(),
+            host: broker.host().to_owned(),
+            port: u16::try_from(broker.port()).unwrap_or_default(),
+        }));
+        for found in answer.topics() {
+            let led = found.partitions().iter().filter(|partition| partition.leader() >= 0);
+            leaders.of.extend(
+                led.map(|partition| (TopicPartition::new(found.name(), partition.id()), partition.leader())),
+            );
+        }
+    }
+    Ok(leaders)
 }
 
 /// Low watermark, and high watermark or last stable offset by the client's isolation, of each partition in the order

@@ -16,6 +16,11 @@ impl Fetcher {
         if let Some(error) = ResponseError::try_from_code(response.error_code) {
             return self.lost(link, &error);
         }
+        let is_nothing = |partition: &PartitionData| {
+            partition.error_code == 0 && partition.records.as_ref().is_none_or(bytes::Bytes::is_empty)
+        };
+        // The broker gives at least one batch if any partition has one.
+        let has_none = response.responses.iter().flat_map(|topic| &topic.partitions).all(is_nothing);
         let mut order = asked.into_iter();
         for topic in response.responses {
             for partition in topic.partitions {
@@ -27,6 +32,11 @@ impl Fetcher {
                 let found = order.next().filter(is_it);
                 let Some(cursor) = found.or_else(|| (0..self.cursors.len()).find(is_it)) else { continue };
                 self.accept_partition(link, cursor, partition, &frame);
+                let cursor = &mut self.cursors[cursor];
+                if has_none && cursor.stable >= cursor.until {
+                    // What was there before its end has been compacted away.
+                    cursor.fetch = cursor.until;
+                }
             }
         }
     }
@@ -93,5 +103,100 @@ impl Fetcher {
         self.cursors[index].failed = true;
         let code = RDKafkaRespErr::try_from(i32::from(error.code())).map_or(Code::Unknown, Code::from);
         self.errors.push_back(ClientError::MessageConsumption(code));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use kafka_protocol::messages::fetch_response::FetchableTopicResponse;
+    use kafka_protocol::messages::{FetchResponse, TopicName};
+    use kafka_protocol::protocol::StrBytes;
+
+    use super::*;
+    use crate::bounded::Span;
+    use crate::record::TopicPartition;
+    use crate::settings::Isolation;
+    use crate::wire::FetchOptions;
+    use crate::wire::fetcher::part::tests::log;
+
+    /// A fetcher of two partitions, each to be read from offset 0 to 6.
+    fn fetcher() -> Fetcher {
+        let mut fetcher = Fetcher::new(FetchOptions {
+            group: "group".to_owned(),
+            client_id: "client".to_owned(),
+            isolation: Isolation::ReadCommitted,
+            wait: Duration::ZERO,
+            min_bytes: 1,
+            max_bytes: 1 << 20,
+            partition_max_bytes: 1 << 20,
+            backoff: Duration::ZERO,
+            request_timeout: Duration::ZERO,
+        });
+        let span = |number| Span { at: TopicPartition::new("topic", number), from: 0, until: 6 };
+        fetcher.assign_spans(&[span(0), span(1)]);
+        fetcher
+    }
+
+    /// What a broker says of both partitions: the last stable offset and the records.
+    fn answer(partitions: [(i64, Bytes); 2]) -> Answer {
+        let data = partitions.into_iter().zip(0..).map(|((stable, records), number)| {
+            PartitionData::default()
+                .with_partition_index(number)
+                .with_high_watermark(stable)
+                .with_last_stable_offset(stable)
+                .with_records(Some(records))
+        });
+        let topic = FetchableTopicResponse::default()
+            .with_topic(TopicName(StrBytes::from_static_str("topic")))
+            .with_partitions(data.collect());
+        let response = FetchResponse::default().with_responses(vec![topic]);
+        Answer { epoch: 1, asked: vec![0, 1], response, frame: Bytes::new() }
+    }
+
+    fn offsets(fetcher: &mut Fetcher) -> Vec<(i32, i64)> {
+        let mut offsets = Vec::new();
+        let mut find = |_: &[TopicPartition]| Err(ClientError::MetadataFetch(Code::AllBrokersDown));
+        while fetcher.fill(Duration::ZERO, &mut find) {
+            while let Some(record) = fetcher.next() {
+                let record = record.unwrap();
+                offsets.push((record.partition, record.offset));
+            }
+        }
+        offsets
+    }
+
+    #[test]
+    fn a_span_ends_after_the_batch_that_reaches_its_end_whatever_that_batch_is() {
+        let mut fetcher = fetcher();
+        fetcher.accept(0, answer([(6, log()), (6, log())]));
+        assert!(!fetcher.is_done(), "records wait to be handed out");
+        let read = |number| [0, 1, 2, 4].map(|offset| (number, offset));
+        assert_eq!(offsets(&mut fetcher), [read(0), read(1)].concat());
+        assert!(fetcher.is_done());
+    }
+
+    #[test]
+    fn nothing_from_the_end_of_a_span_on_is_handed_out() {
+        let mut fetcher = fetcher();
+        let span = |number| Span { at: TopicPartition::new("topic", number), from: 1, until: 2 };
+        fetcher.assign_spans(&[span(0), span(1)]);
+        fetcher.accept(0, answer([(6, log()), (6, log())]));
+        assert_eq!(offsets(&mut fetcher), [(0, 1), (1, 1)]);
+        assert!(fetcher.is_done());
+    }
+
+    #[test]
+    fn a_span_whose_last_records_were_compacted_away_ends_when_the_broker_has_nothing_more() {
+        let mut fetcher = fetcher();
+        fetcher.accept(0, answer([(6, Bytes::new()), (6, log())]));
+        offsets(&mut fetcher);
+        assert!(!fetcher.is_done(), "the answer may have had no room for the first partition");
+        fetcher.accept(0, answer([(5, Bytes::new()), (6, Bytes::new())]));
+        assert!(!fetcher.is_done(), "a transaction hides what lies before the end");
+        fetcher.accept(0, answer([(6, Bytes::new()), (6, Bytes::new())]));
+        assert!(fetcher.is_done());
     }
 }

@@ -63,7 +63,7 @@ impl Fetcher {
         let Self { cursors, links, options, .. } = self;
         let wanted: Vec<usize> = (0..cursors.len())
             .map(|step| (self.turn + step) % cursors.len())
-            .filter(|&cursor| cursors[cursor].link == Some(index) && !cursors[cursor].failed)
+            .filter(|&cursor| cursors[cursor].link == Some(index) && cursors[cursor].is_wanted())
             .collect();
         if wanted.is_empty() {
             return;

@@ -13,6 +13,7 @@ use self::link::Link;
 use self::part::{Part, Step};
 use super::batch::BatchReader;
 use super::leaders::Leaders;
+use crate::bounded::Span;
 use crate::metrics;
 use crate::record::{ConsumedRecord, TopicPartition};
 use crate::settings::Isolation;
@@ -63,12 +64,20 @@ struct Cursor {
     fetch: i64,
     /// The first offset that was not handed out. Told by the batch.
     next: i64,
+    /// Where reading ends; nothing from here on is handed out or asked for.
+    until: i64,
     /// Up to where it can be read, as of the last answer.
     stable: i64,
     /// Index of the link to its leader.
     link: Option<usize>,
     /// It was reported that nothing can be read here; the caller decides.
     failed: bool,
+}
+
+impl Cursor {
+    fn is_wanted(&self) -> bool {
+        !self.failed && self.fetch < self.until
+    }
 }
 
 /// The partitions of a member and the connections to their leaders.
@@ -114,16 +123,23 @@ impl Fetcher {
 
     /// Reads these partitions from these offsets on, and no others.
     pub(crate) fn assign(&mut self, starts: &[(TopicPartition, i64)]) {
+        let span = |(at, from): &(TopicPartition, i64)| Span { at: at.clone(), from: *from, until: i64::MAX };
+        self.assign_spans(&starts.iter().map(span).collect::<Vec<_>>());
+    }
+
+    /// The same, each up to its end.
+    pub(crate) fn assign_spans(&mut self, spans: &[Span]) {
         self.discard();
-        let cursor = |(at, offset): &(TopicPartition, i64)| Cursor {
+        let cursor = |Span { at, from, until }: &Span| Cursor {
             at: at.clone(),
-            fetch: *offset,
-            next: *offset,
-            stable: *offset,
+            fetch: *from,
+            next: *from,
+            until: *until,
+            stable: *from,
             link: None,
             failed: false,
         };
-        self.cursors = starts.iter().map(cursor).collect();
+        self.cursors = spans.iter().map(cursor).collect();
         self.leaders_known = false;
         self.not_before = None;
         self.paused = false;
@@ -149,6 +165,21 @@ impl Fetcher {
         self.errors.clear();
     }
 
+    /// Whether everything up to the ends has been handed out or passed over, and every error told.
+    pub(crate) fn is_done(&self) -> bool {
+        self.unfinished().next().is_none() && self.parts.is_empty() && self.errors.is_empty()
+    }
+
+    /// Partitions of which something has still to be asked for.
+    pub(crate) fn unfinished(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.cursors.iter().filter(|cursor| cursor.fetch < cursor.until).map(|cursor| &cursor.at)
+    }
+
+    /// Grows whenever the reading gets on.
+    pub(crate) fn progress(&self) -> i64 {
+        self.cursors.iter().map(|cursor| cursor.next).fold(0, i64::wrapping_add)
+    }
+
     /// Asks for nothing while paused. What is here or on its way stays.
     pub(crate) fn pause(&mut self, paused: bool) {
         self.paused = paused;
@@ -161,6 +192,9 @@ impl Fetcher {
         loop {
             if self.advance() {
                 return true;
+            }
+            if !self.cursors.is_empty() && self.is_done() {
+                return false;
             }
             self.ask(find);
             if self.collect() {
@@ -183,9 +217,9 @@ impl Fetcher {
             }
             match self.reader.next() {
                 Ok(Some(span)) => {
-                    let at = self.cursors[self.parts.front()?.cursor].next;
-                    // A batch may begin before the offset that was asked for.
-                    if self.reader.offset_of(&span) >= at {
+                    let Cursor { next, until, .. } = self.cursors[self.parts.front()?.cursor];
+                    // A batch may begin before the offset that was asked for, and end after the last.
+                    if (next..until).contains(&self.reader.offset_of(&span)) {
                         break span;
                     }
                 }
@@ -256,7 +290,8 @@ impl Fetcher {
             return;
         }
         self.lag_told = Instant::now();
-        for cursor in &self.cursors {
+        // Whoever reads to a known end is no member that could lag behind.
+        for cursor in self.cursors.iter().filter(|cursor| cursor.until == i64::MAX) {
             let lag = (cursor.stable - cursor.next).max(0);
             metrics::set_lag(&self.options.group, &cursor.at.topic, cursor.at.partition, lag);
         }

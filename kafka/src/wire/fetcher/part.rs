@@ -81,7 +81,7 @@ pub(super) fn end_of(records: &Bytes) -> Result<Option<i64>, String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use bytes::BytesMut;
     use kafka_protocol::records::{Compression, RecordBatchEncoder, RecordEncodeOptions};
 
@@ -89,7 +89,7 @@ mod tests {
     use crate::wire::batch::tests::record;
 
     /// Producer 1 commits offsets 0 and 1; producer 2 aborts 2, which its marker at 3 says, and commits 4; 5 is its marker.
-    fn log() -> Bytes {
+    pub(in crate::wire::fetcher) fn log() -> Bytes {
         let of = |offset: i64, producer_id: i64| kafka_protocol::records::Record {
             transactional: true,
             producer_id,
