@@ -1,8 +1,9 @@
-//! Kafka's protocol spoken directly, for what is hot: fetching the records of a group's member.
+//! Kafka's protocol spoken directly, for what is hot: fetching records, and transactions.
 //!
 //! The client library allocates and clears some 280 bytes for each record on a thread of its own and hands it over to the
 //! worker when it has left the cache again. Here the worker's own thread asks, reads a response into one buffer that is used again,
-//! and hands out records that borrow from it. Membership, offsets and everything that is asked seldom stay with the client library.
+//! and hands out records that borrow from it. Membership, offsets and everything that is asked seldom stay with the client
+//! library.
 //!
 //! Promises that a record is handed out once per position, in the order of its partition, and none of an aborted transaction under
 //! `read_committed`. Messages come from the crate `kafka-protocol`; the records inside of a batch are read here, because there it
