@@ -244,6 +244,13 @@ pub enum ProduceError {
         /// What the client library or the broker said.
         reason: String,
     },
+    /// The broker says that it has the record already, and not where. Indefinite: it may or may not be in the log, and sending it
+    /// again may write it twice.
+    #[error("`{topic}` is said to have the record already, but not where")]
+    CalledDuplicate {
+        /// Destination topic.
+        topic: String,
+    },
     /// No acknowledgement came in time. Indefinite: the record may or may not be in the log, so a repetition must be harmless.
     #[error("no acknowledgement from `{topic}`: {reason}")]
     NotAcknowledged {

@@ -60,10 +60,7 @@ impl ProducerContext for ReportContext {
 
     fn delivery(&self, result: &DeliveryResult<'_>, reply: Self::DeliveryOpaque) {
         let report = match result {
-            Ok(message) => {
-                metrics::count_produced(message.topic(), 1);
-                Ok(Ack { partition: message.partition(), offset: message.offset() })
-            }
+            Ok(message) => acknowledged(message.topic(), message.partition(), message.offset()),
             Err((error, message)) => {
                 metrics::count_delivery_failure(message.topic());
                 Err(produce_error(message.topic(), error))
@@ -72,6 +69,18 @@ impl ProducerContext for ReportContext {
         // Nobody may be waiting any more; the record's fate is the same.
         let _ = reply.send(report);
     }
+}
+
+/// Only a record whose offset the broker named is known to be in the log. The client library also takes an answer for success
+/// that calls a batch a duplicate, and has no offset then. But a partition that has not seen this producer takes whichever batch
+/// comes first, so when the one before it has to be sent again, that one is called a duplicate and was never written.
+fn acknowledged(topic: &str, partition: i32, offset: i64) -> DeliveryReport {
+    if offset < 0 {
+        metrics::count_delivery_failure(topic);
+        return Err(ProduceError::CalledDuplicate { topic: topic.to_owned() });
+    }
+    metrics::count_produced(topic, 1);
+    Ok(Ack { partition, offset })
 }
 
 /// Sorts a delivery failure: only what the broker or the client refused for good is definite.
@@ -150,6 +159,8 @@ impl std::fmt::Debug for Producer {
 /// How long [`Producer::send`] waits for room in a full queue.
 const ROOM_PATIENCE: Duration = Duration::from_millis(500);
 const ROOM_RETRY: Duration = Duration::from_millis(5);
+/// How often [`Producer::send`] sends a record again that may not have been written.
+const RESENDS_MAX: u32 = 3;
 
 impl Producer {
     /// Builds the client and its polling thread. Does not connect yet; `name` labels the metrics.
@@ -196,15 +207,20 @@ impl Producer {
         }
     }
 
-    /// Sends a record and waits for its delivery report. A full queue is waited for, at most half a second.
+    /// Sends a record and waits for its delivery report. A full queue is waited for, at most half a second. A record of which the
+    /// broker says only that it knows it already is sent again: twice in the log is better than not at all.
     ///
     /// # Errors
     /// See [`ProduceError`]; after [`ProduceError::NotAcknowledged`] the record may be in the log nevertheless.
     pub async fn send(&self, record: Record<'_>) -> Result<Ack, ProduceError> {
         let deadline = Instant::now() + ROOM_PATIENCE;
+        let mut resent = 0;
         loop {
             match self.enqueue(&record) {
-                Ok(delivery) => return delivery.await,
+                Ok(delivery) => match delivery.await {
+                    Err(ProduceError::CalledDuplicate { .. }) if resent < RESENDS_MAX => resent += 1,
+                    report => return report,
+                },
                 Err(ProduceError::Backpressure) if Instant::now() < deadline => {
                     tokio::time::sleep(ROOM_RETRY).await;
                 }
@@ -245,5 +261,16 @@ impl Drop for Inner {
             // The thread only polls; it cannot have panicked with anything we could still act on.
             let _ = poller.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_without_an_offset_is_not_acknowledged() {
+        assert!(acknowledged("t", 3, 0).is_ok());
+        assert!(matches!(acknowledged("t", 3, -1), Err(ProduceError::CalledDuplicate { .. })));
     }
 }

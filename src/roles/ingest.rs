@@ -120,7 +120,9 @@ impl ProducerSink {
         let event = ingest::clock::tick(at);
         let value = self.encode(Topic::RawClock, &event)?;
         let pending: Vec<Ack> = (0..partitions)
-            .map(|partition| self.enqueue(Topic::RawClock, Placement::Explicit(partition), None, &value))
+            .map(|partition| {
+                self.enqueue(Topic::RawClock, Placement::Explicit(partition), None, value.clone())
+            })
             .collect();
         for ack in pending {
             ack.await?;
@@ -139,21 +141,24 @@ impl ProducerSink {
         Ok(bytes)
     }
 
-    fn enqueue(&self, topic: Topic, placement: Placement, key: Option<&str>, value: &[u8]) -> Ack {
-        let name = self.names.name(topic);
-        let record =
-            kafka::Record { placement, ..kafka::Record::new(&name, key.map(str::as_bytes), Some(value)) };
-        let delivery = self.producer.enqueue(&record);
-        let patience = self.patience;
+    /// Puts a record into the producer's queue at once; what is awaited is its acknowledgement.
+    fn enqueue(&self, topic: Topic, placement: Placement, key: Option<&str>, value: Vec<u8>) -> Ack {
+        let (name, key) = (self.names.name(topic), key.map(str::to_owned));
+        let delivery = self.producer.enqueue(&record(&name, placement, key.as_deref(), &value));
+        let (producer, patience) = (self.producer.clone(), self.patience);
         Box::pin(async move {
             if seeded("bug.ack_before_delivery") {
                 return Ok(());
             }
-            let report = match delivery {
-                Ok(delivery) => tokio::time::timeout(patience, delivery).await,
-                Err(error) => Ok(Err(error)),
+            let acknowledged = async {
+                match delivery?.await {
+                    Err(ProduceError::CalledDuplicate { .. }) => {
+                        producer.send(record(&name, placement, key.as_deref(), &value)).await
+                    }
+                    report => report,
+                }
             };
-            match report {
+            match tokio::time::timeout(patience, acknowledged).await {
                 Ok(Ok(_)) => Ok(()),
                 Ok(Err(ProduceError::Backpressure)) => {
                     Err(SinkError::Overloaded { retry_after: RETRY_AFTER_OVERLOADED })
@@ -168,6 +173,15 @@ impl ProducerSink {
     }
 }
 
+fn record<'r>(
+    topic: &'r str,
+    placement: Placement,
+    key: Option<&'r str>,
+    value: &'r [u8],
+) -> kafka::Record<'r> {
+    kafka::Record { placement, ..kafka::Record::new(topic, key.map(str::as_bytes), Some(value)) }
+}
+
 impl RecordSink for ProducerSink {
     fn send(&self, record: ingest::Record<'_>) -> Ack {
         let (key, encoded) = match record {
@@ -175,7 +189,7 @@ impl RecordSink for ProducerSink {
             ingest::Record::Refused { key, letter } => (key, self.encode(Topic::DeadLetters, letter)),
         };
         match encoded {
-            Ok(value) => self.enqueue(record.topic(), Placement::ByKey, key, &value),
+            Ok(value) => self.enqueue(record.topic(), Placement::ByKey, key, value),
             Err(error) => Box::pin(async move { Err(error) }),
         }
     }
