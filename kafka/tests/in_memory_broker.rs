@@ -34,6 +34,8 @@ fn at_least_once(pipeline: &Pipeline, worker: &str) -> StageConfig {
     config.guarantee = ProcessingGuarantee::AtLeastOnce;
     config.offsets_are_dense = true;
     config.leave_group_on_shutdown = true;
+    // This broker may let one who leaves wait until the session of another one has ended, more than once.
+    config.shutdown_deadline = Duration::from_secs(60);
     config
 }
 

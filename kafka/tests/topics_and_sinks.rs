@@ -7,8 +7,8 @@ mod support;
 use std::time::Duration;
 
 use kafka::{
-    Admin, CommittedOffset, ConsumedRecord, Isolation, KafkaError, KafkaSettings, ReadRange, Record,
-    SinkConfig, SinkConsumer, SinkEvent, TopicPartition, TopicReader, TopicSpec, TransactionalUpload,
+    Admin, CommittedOffset, ConsumedRecord, Isolation, KafkaError, KafkaSettings, Producer, ReadRange,
+    Record, SinkConfig, SinkConsumer, SinkEvent, TopicPartition, TopicReader, TopicSpec, TransactionalUpload,
 };
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
@@ -150,6 +150,36 @@ fn a_reader_ends_also_when_the_log_ends_in_aborted_records() {
         assert_eq!(read(0, i64::MAX), (0..10).collect::<Vec<i64>>(), "direct: {direct}");
         assert_eq!(read(3, 6), [3, 4, 5], "direct: {direct}");
         assert_eq!(read(10, i64::MAX), [0_i64; 0], "only markers and aborted records; direct: {direct}");
+    }
+}
+
+#[test]
+fn what_a_new_producer_has_acknowledged_is_in_the_log_of_a_new_topic() {
+    let settings = settings();
+    for _ in 0..8 {
+        let pipeline = Pipeline::create(&settings, "acknowledged", 8);
+        let producer = Producer::new(&settings, "edge").unwrap();
+        // Many at once from the first moment on: a partition then gets a second batch before the first is answered.
+        let send = |sender: u32| {
+            let of_sender = (0..25).map(|number| sender * 25 + number);
+            for number in of_sender {
+                let value = number.to_be_bytes();
+                block_on(producer.send(Record::new(&pipeline.input, Some(&value), Some(&value)))).unwrap();
+            }
+        };
+        std::thread::scope(|scope| {
+            for sender in 0..16 {
+                scope.spawn(move || send(sender));
+            }
+        });
+        let mut found = std::collections::BTreeSet::new();
+        let visit = |record: ConsumedRecord<'_>| {
+            found.insert(u32::from_be_bytes(record.value.unwrap().try_into().unwrap()));
+            true
+        };
+        let range = ReadRange::whole(&pipeline.input);
+        TopicReader::open(&settings, "reader", &range).unwrap().for_each(visit).unwrap();
+        assert_eq!(found.len(), 16 * 25);
     }
 }
 
