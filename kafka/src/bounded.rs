@@ -10,10 +10,10 @@ use std::time::Duration;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError as ClientError;
-use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::{QuietContext, Transience as _};
 use crate::error::KafkaError;
+use crate::group::offset_list;
 use crate::native::FetchingConsumer;
 use crate::record::{ConsumedRecord, TopicPartition};
 use crate::settings::{Isolation, KafkaSettings};
@@ -86,11 +86,7 @@ impl BoundedConsumer {
         match &mut self.via {
             Via::Direct { fetcher, .. } => fetcher.assign_spans(&spans),
             Via::Library { client, open } => {
-                let mut list = TopicPartitionList::new();
-                for Span { at, from, .. } in &spans {
-                    list.add_partition_offset(&at.topic, at.partition, Offset::Offset(*from))
-                        .map_err(KafkaError::client("assigning"))?;
-                }
+                let list = offset_list(spans.iter().map(|Span { at, from, .. }| (at.clone(), *from)))?;
                 client.join_queues(spans.iter().map(|span| &span.at))?;
                 client.assign(&list).map_err(KafkaError::client("assigning"))?;
                 *open = spans;

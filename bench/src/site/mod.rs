@@ -6,7 +6,7 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use devstack::{Engine, Progress, Stack, StackConfig};
@@ -23,6 +23,8 @@ pub use watch::Sample;
 
 /// Before every topic and group of a run.
 pub const PREFIX: &str = "bench.";
+/// How long the markers of a commit may take, after its answer.
+const DECIDED_LIMIT: Duration = Duration::from_secs(60);
 /// A broker sized to be no obstacle: a heap of a gigabyte and the optimising compiler, which the development stack leaves out.
 const BROKER_JVM: [&str; 6] = [
     "-Xms1g",
@@ -261,7 +263,9 @@ pub async fn read_with(
     let topic = topic.to_owned();
     let admin = Admin::new(&settings)?;
     // A role may have ended the moment its commit was answered.
+    let deadline = Instant::now() + DECIDED_LIMIT;
     while !admin.is_decided(std::slice::from_ref(&topic)).await? {
+        anyhow::ensure!(Instant::now() < deadline, "a transaction on {topic} stays open");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let reading = tokio::task::spawn_blocking(move || {

@@ -9,8 +9,7 @@ use rdkafka::error::KafkaError as ClientError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{ClusterInfo, PartitionLag, PartitionOffsets};
-use crate::client::QuietContext;
-use crate::client::Transience as _;
+use crate::client::{QuietContext, Transience as _};
 use crate::error::KafkaError;
 use crate::record::TopicPartition;
 use crate::settings::{Isolation, KafkaSettings};
