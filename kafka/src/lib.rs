@@ -32,9 +32,9 @@ pub use error::{KafkaError, ProduceError, StageError};
 pub use group::CommittedOffset;
 pub use mock::MockBroker;
 pub use murmur2::{murmur2, partition_for};
-pub use producer::{Ack, Delivery, Producer};
+pub use producer::{Delivery, Producer};
 pub use reader::{PartitionSpan, ReadRange, TopicReader, nothing_left};
-pub use record::{ConsumedRecord, Headers, Placement, Record, TopicPartition, UNREADABLE_HEADER_NAME};
+pub use record::{Ack, ConsumedRecord, Headers, Placement, Record, TopicPartition, UNREADABLE_HEADER_NAME};
 pub use settings::{Isolation, KafkaSettings, Sasl, SecurityProtocol, Tls};
 pub use shutdown::ShutdownToken;
 pub use sink_consumer::{

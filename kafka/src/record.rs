@@ -34,6 +34,15 @@ impl std::fmt::Display for TopicPartition {
     }
 }
 
+/// Where an acknowledged record lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ack {
+    /// Partition number.
+    pub partition: i32,
+    /// Offset in the partition.
+    pub offset: i64,
+}
+
 /// Where a produced record goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Placement {

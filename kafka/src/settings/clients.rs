@@ -8,7 +8,7 @@ use super::{Isolation, KafkaSettings, Kind, SecurityProtocol, split_prefix};
 use crate::error::KafkaError;
 use crate::stage::StageConfig;
 use crate::stage::link::Transactional;
-use crate::wire::{FetchOptions, TransactorOptions};
+use crate::wire::{FetchOptions, IdempotentOptions, TransactorOptions};
 
 /// What a member asks a broker for at once, for all of its partitions.
 const ANSWER_BYTES: i32 = 2 << 20;
@@ -19,6 +19,12 @@ const PARTITION_BYTES: i32 = 1 << 20;
 /// Nobody sees a record before its commit, and waiting for its acknowledgement ends the lingering. Until then only a full
 /// batch is worth waking the sending thread, which looks at every partition each time.
 const LINGER_UNTIL_COMMIT_MS: &str = "100";
+
+/// The edges send one request for each of these at most.
+const EDGE_LINGER_MS: &str = "5";
+
+/// Pause of the edges after a failure.
+const BACKOFF: Duration = Duration::from_millis(50);
 
 /// What a member of a consumer group needs beyond the connection.
 pub(crate) struct GroupOptions<'a> {
@@ -121,7 +127,37 @@ impl KafkaSettings {
     }
 
     pub(crate) fn producer(&self) -> Result<ClientConfig, KafkaError> {
-        self.idempotent(self.queue_bytes, self.delivery_timeout, "5")
+        self.idempotent(self.queue_bytes, self.delivery_timeout, EDGE_LINGER_MS)
+    }
+
+    /// How the edges produce by themselves. `None` where the client is to do it, as for transactions.
+    pub(crate) fn direct_producer(&self, name: &str) -> Result<Option<IdempotentOptions>, KafkaError> {
+        // Refuses what cannot work, also where the client does not read it.
+        let client = self.producer()?;
+        let Some(pack) = self.direct_packing(&client) else { return Ok(None) };
+        let ms = |key: &str| client.get(key).and_then(|value| value.parse().ok()).map(Duration::from_millis);
+        Ok(Some(IdempotentOptions {
+            name: name.to_owned(),
+            brokers: self.brokers.clone(),
+            client_id: self.client_id.clone(),
+            request_timeout: self.request_timeout.min(self.delivery_timeout),
+            delivery_timeout: self.delivery_timeout,
+            queue_bytes: self.queue_bytes,
+            linger: ms("linger.ms").unwrap_or_default(),
+            backoff: BACKOFF,
+            pack,
+        }))
+    }
+
+    /// Whether batches are packed when we produce by ourselves; `None` when we do not.
+    fn direct_packing(&self, client: &ClientConfig) -> Option<bool> {
+        let compression = client.get("compression.codec").or(client.get("compression.type"));
+        let packs = match compression {
+            Some("lz4") => Some(true),
+            Some("none") => Some(false),
+            _ => None,
+        };
+        packs.filter(|_| self.speaks_directly())
     }
 
     /// For outputs that a commit follows, in a transaction or not.
@@ -202,10 +238,7 @@ impl KafkaSettings {
     ) -> Result<Option<TransactorOptions>, KafkaError> {
         // Refuses what cannot work, also where the client does not read it.
         let client = self.transactional(of.id, of.timeout, of.queue_bytes)?;
-        let compression = client.get("compression.codec").or(client.get("compression.type"));
-        if !self.speaks_directly() || !matches!(compression, Some("lz4" | "none")) {
-            return Ok(None);
-        }
+        let Some(pack) = self.direct_packing(&client) else { return Ok(None) };
         let named = self.names_compression();
         Ok(Some(TransactorOptions {
             brokers: self.brokers.clone(),
@@ -215,7 +248,7 @@ impl KafkaSettings {
             transaction_timeout: of.timeout,
             request_timeout: self.request_timeout.min(of.timeout),
             buffer_bytes: of.queue_bytes,
-            pack: compression == Some("lz4"),
+            pack,
             unpacked: if named { Vec::new() } else { of.uncompressed.to_vec() },
         }))
     }

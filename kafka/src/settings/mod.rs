@@ -99,8 +99,8 @@ pub struct KafkaSettings {
     pub delivery_timeout: Duration,
     /// Limit of a plain producer's queue.
     pub queue_bytes: usize,
-    /// Members of groups fetch their records over connections of their own instead of through the client library, which takes
-    /// a good part of the CPU. Only where the connection is not protected.
+    /// Records are fetched and produced over connections of our own instead of through the client library, which takes a good part
+    /// of the CPU. Only where the connection is not protected.
     pub direct: bool,
     /// Further librdkafka settings. Prefix a key with `producer.` or `consumer.` to set it on one kind only.
     /// Keys that exactly-once rests on are refused.

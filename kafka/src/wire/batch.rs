@@ -16,6 +16,9 @@ pub(super) const PREFIX: usize = 12;
 /// Where what the checksum covers begins.
 pub(super) const CHECKED: usize = 21;
 
+/// Where the identity of its producer begins.
+pub(super) const PRODUCER: usize = 43;
+
 const LOG_APPEND_TIME: i16 = 0x08;
 pub(super) const TRANSACTIONAL: i16 = 0x10;
 const CONTROL: i16 = 0x20;

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -146,7 +146,7 @@ impl Connection {
                     if left.is_zero() {
                         return Err(self.broken("the broker took no more of a request in time"));
                     }
-                    wait(&[self], PollFlags::POLLOUT, left);
+                    wait(&[self.as_fd()], PollFlags::POLLOUT, left);
                 }
                 Err(error) => return Err(self.broken(error)),
             }
@@ -238,6 +238,10 @@ impl Connection {
         Ok(response)
     }
 
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
     pub(super) fn peer(&self) -> &str {
         &self.peer
     }
@@ -268,14 +272,19 @@ fn connect(host: &str, port: u16, patience: Duration) -> std::io::Result<TcpStre
 
 /// Waits until something arrives on one of the connections, or the time is up.
 pub(super) fn wait_for_any(connections: &[&Connection], patience: Duration) {
-    wait(connections, PollFlags::POLLIN, patience);
+    let sources: Vec<BorrowedFd<'_>> = connections.iter().map(|connection| connection.as_fd()).collect();
+    wait(&sources, PollFlags::POLLIN, patience);
 }
 
-fn wait(connections: &[&Connection], what: PollFlags, patience: Duration) {
-    let mut sockets: Vec<PollFd<'_>> =
-        connections.iter().map(|connection| PollFd::new(connection.stream.as_fd(), what)).collect();
+/// The same for whatever can be read from.
+pub(super) fn wait_for_reading(sources: &[BorrowedFd<'_>], patience: Duration) {
+    wait(sources, PollFlags::POLLIN, patience);
+}
+
+fn wait(sources: &[BorrowedFd<'_>], what: PollFlags, patience: Duration) {
+    let mut sources: Vec<PollFd<'_>> = sources.iter().map(|source| PollFd::new(*source, what)).collect();
     // Rounded up: a wait of less than a millisecond would be none.
     let millis = u16::try_from(patience.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
     // Interrupted or not, the caller looks again.
-    let _ = poll(&mut sockets, PollTimeout::from(millis));
+    let _ = poll(&mut sources, PollTimeout::from(millis));
 }

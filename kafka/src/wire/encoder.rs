@@ -7,7 +7,7 @@ use std::io::Write as _;
 use bytes::{BufMut as _, BytesMut};
 use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};
 
-use super::batch::{CHECKED, HEADER, PREFIX, TRANSACTIONAL};
+use super::batch::{CHECKED, HEADER, PREFIX, PRODUCER, TRANSACTIONAL};
 use super::compression::LZ4;
 use crate::record::Record;
 
@@ -78,11 +78,11 @@ impl BatchWriter {
         self.max_timestamp = self.max_timestamp.max(timestamp);
     }
 
-    /// Ends the batch: packs its records if that makes it smaller, and writes its header. `spare` is the buffer to pack into,
-    /// and afterwards the one that is left over.
-    pub(super) fn finish(mut self, of: Provenance, pack: bool, spare: &mut BytesMut) -> BytesMut {
+    /// Ends the batch: packs its records if that makes it smaller, and writes its header, in which [`stamp`] says whose it is.
+    /// `spare` is the buffer to pack into, and afterwards the one that is left over.
+    pub(super) fn seal(mut self, pack: bool, transactional: bool, spare: &mut BytesMut) -> BytesMut {
         let packed = pack && self.pack(spare);
-        let attributes = TRANSACTIONAL | if packed { LZ4 } else { 0 };
+        let attributes = if transactional { TRANSACTIONAL } else { 0 } | if packed { LZ4 } else { 0 };
         let bytes = &mut self.bytes;
         let length = i32::try_from(bytes.len() - PREFIX).unwrap_or(i32::MAX);
         let mut header = &mut bytes[..HEADER];
@@ -95,12 +95,10 @@ impl BatchWriter {
         header.put_i32(self.count - 1);
         header.put_i64(self.base_timestamp);
         header.put_i64(self.max_timestamp);
-        header.put_i64(of.producer_id);
-        header.put_i16(of.producer_epoch);
-        header.put_i32(of.sequence);
+        header.put_i64(-1);
+        header.put_i16(-1);
+        header.put_i32(-1);
         header.put_i32(self.count);
-        let checksum = crc32c::crc32c(&bytes[CHECKED..]);
-        bytes[CHECKED - 4..CHECKED].copy_from_slice(&checksum.to_be_bytes());
         self.bytes
     }
 
@@ -117,6 +115,22 @@ impl BatchWriter {
         }
         false
     }
+}
+
+/// Writes into a sealed batch whose it is, and its checksum.
+pub(super) fn stamp(batch: &mut [u8], of: Provenance) {
+    let mut header = &mut batch[PRODUCER..HEADER];
+    header.put_i64(of.producer_id);
+    header.put_i16(of.producer_epoch);
+    header.put_i32(of.sequence);
+    let checksum = crc32c::crc32c(&batch[CHECKED..]);
+    batch[CHECKED - 4..CHECKED].copy_from_slice(&checksum.to_be_bytes());
+}
+
+/// The sequence of the next batch. After the largest number it goes on with 0.
+pub(super) fn sequence_after(sequence: i32, records: i32) -> i32 {
+    let next = i64::from(sequence) + i64::from(records);
+    i32::try_from(next & i64::from(i32::MAX)).unwrap_or(0)
 }
 
 /// The widest number takes so many bytes.
@@ -176,7 +190,9 @@ mod tests {
         batch.append(&Record::new("t", Some(b"key"), Some(long.as_bytes())).at(1_699_999_999_000));
         batch.append(&Record::new("t", None, None).with_headers(&[("name", b"x"), ("other", b"")]));
         batch.append(&Record::new("t", Some(b""), Some(b"last")));
-        batch.finish(OF, pack, &mut BytesMut::new())
+        let mut batch = batch.seal(pack, true, &mut BytesMut::new());
+        stamp(&mut batch, OF);
+        batch
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Kafka's protocol spoken directly, for what is hot: fetching records, and transactions.
+//! Kafka's protocol spoken directly, for what is hot: fetching and producing records, with transactions and without.
 //!
 //! The client library allocates and clears some 280 bytes for each record on a thread of its own and hands it over to the
 //! worker when it has left the cache again. Here the worker's own thread asks, reads a response into one buffer that is used again,
@@ -10,15 +10,19 @@
 //! costs allocations for each.
 
 mod batch;
+mod cluster;
 mod compression;
 mod connection;
 mod encoder;
 mod fetcher;
+mod idempotent;
 mod leaders;
+mod produce;
 mod record;
 mod transactor;
 
 pub(crate) use fetcher::{FetchOptions, Fetcher};
+pub(crate) use idempotent::{IdempotentOptions, IdempotentProducer, Report};
 pub(crate) use leaders::{Broker, Leaders};
 pub(crate) use record::WireHeaders;
 pub(crate) use transactor::{Membership, Refusal, TransactionError, Transactor, TransactorOptions, Verdict};

@@ -10,9 +10,9 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Request, StrBytes};
 
-use super::cluster::{Cluster, Coordinates};
 use super::outputs::Topic;
 use super::verdict::{Asked, Meaning, TransactionError, judge};
+use crate::wire::cluster::{Cluster, Coordinates};
 use crate::wire::connection::Connection;
 
 /// The newest versions before those by which brokers add partitions on their own (KIP-890, part 2): with these, waiting for the end

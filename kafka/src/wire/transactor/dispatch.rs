@@ -10,14 +10,12 @@ use super::Transactor;
 use super::coordination::FIRST_PAUSE;
 use super::outputs::{self, Leader, Sent, Topic};
 use super::verdict::{Asked, Meaning, TransactionError, Verdict, judge};
-use crate::wire::encoder::Provenance;
+use crate::wire::encoder::{Provenance, sequence_after, stamp};
+use crate::wire::produce::{PRODUCE_VERSION, REQUEST_BYTES, add};
 
-/// The newest versions before those by which brokers add partitions on their own (KIP-890, part 2).
-const PRODUCE_VERSION: i16 = 11;
+/// The newest version before that by which brokers add partitions on their own (KIP-890, part 2).
 const COMMIT_OFFSETS_VERSION: i16 = 4;
 
-/// Batches of several partitions go into one request up to this size.
-const REQUEST_BYTES: usize = 4 << 20;
 /// Requests under way to one leader; with more a broker cannot see to their order.
 const IN_FLIGHT: usize = 5;
 
@@ -53,8 +51,7 @@ impl Transactor {
                     bytes = 0;
                 }
                 bytes += batch.len();
-                let number = i32::try_from(place).unwrap_or(i32::MAX);
-                outputs::add(&mut request, &self.topics[topic], number, batch);
+                add(&mut request, &self.topics[topic].name, place, batch.freeze());
             }
             if bytes > 0 {
                 self.produce(leader, request, deadline)?;
@@ -106,13 +103,13 @@ impl Transactor {
             producer_epoch: self.coordinator.identity.epoch,
             sequence: partition.sequence,
         };
-        // After the largest number a sequence goes on with 0.
-        let next = i64::from(partition.sequence) + i64::from(batch.count());
-        partition.sequence = i32::try_from(next & i64::from(i32::MAX)).unwrap_or(0);
+        partition.sequence = sequence_after(partition.sequence, batch.count());
         if topic.keyless == place {
             topic.keyless = (place + 1) % topic.partitions.len();
         }
-        Some(batch.finish(of, topic.pack, &mut self.buffers.packing))
+        let mut batch = batch.seal(topic.pack, true, &mut self.buffers.packing);
+        stamp(&mut batch, of);
+        Some(batch)
     }
 
     fn empty_request(&self) -> ProduceRequest {

@@ -9,7 +9,6 @@
 //! which this producer must not be used any more. After an abort it goes on under the next epoch (KIP-360), so that no request
 //! of the aborted transaction can land in a later one.
 
-mod cluster;
 mod coordination;
 mod dispatch;
 mod outputs;
@@ -23,19 +22,15 @@ use kafka_protocol::messages::txn_offset_commit_request::{
 use kafka_protocol::messages::{GroupId, ProducerId, TopicName, TransactionalId, TxnOffsetCommitRequest};
 use kafka_protocol::protocol::StrBytes;
 
-use self::cluster::{Cluster, Coordinates};
 use self::coordination::{Coordinator, NOBODY};
 use self::outputs::{Buffers, Leader, Partition, Topic};
 pub(crate) use self::verdict::{TransactionError, Verdict};
+use super::cluster::{Cluster, Coordinates};
 use super::encoder::BatchWriter;
 use super::leaders::Broker;
-use crate::murmur2::partition_for;
-use crate::record::{Placement, Record, TopicPartition};
+use super::produce::{BATCH_BYTES, RECORD_BYTES, place};
+use crate::record::{Record, TopicPartition};
 
-/// A batch of so many bytes is sent; brokers take 1 MiB by default.
-const BATCH_BYTES: usize = 1_000_000;
-/// A record may be as large as this: a dead letter is larger than the record that it keeps.
-const RECORD_BYTES: usize = 4 << 20;
 /// Pause between attempts to connect.
 const RECONNECT: Duration = Duration::from_millis(50);
 
@@ -158,7 +153,8 @@ impl Transactor {
             Some(known) => known,
             None => self.learn(record.topic, self.deadline()).map_err(Refusal::Failed)?,
         };
-        let place = place(&self.topics[topic], record).ok_or(Refusal::NoSuchPartition)?;
+        let of = &self.topics[topic];
+        let place = place(record, of.partitions.len(), of.keyless).ok_or(Refusal::NoSuchPartition)?;
         let full = |batch: &BatchWriter| batch.size() + size > BATCH_BYTES;
         if self.topics[topic].partitions[place].batch.as_ref().is_some_and(full) {
             self.dispatch(Some((topic, place)), self.deadline()).map_err(Refusal::Failed)?;
@@ -287,18 +283,4 @@ impl Transactor {
     fn wire_id(&self) -> TransactionalId {
         TransactionalId(StrBytes::from_string(self.options.transactional_id.clone()))
     }
-}
-
-/// The partition of a record; `None` when the topic has no such partition.
-fn place(topic: &Topic, record: &Record<'_>) -> Option<usize> {
-    let count = topic.partitions.len();
-    let number = match (record.placement, record.key) {
-        (Placement::Explicit(number), _) => usize::try_from(number).ok()?,
-        (Placement::ByKey, Some(key)) => {
-            let count = i32::try_from(count).ok().filter(|count| *count > 0)?;
-            usize::try_from(partition_for(key, count)).ok()?
-        }
-        (Placement::ByKey, None) => topic.keyless,
-    };
-    (number < count).then_some(number)
 }

@@ -5,13 +5,12 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{ProduceRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
-use super::cluster::Cluster;
 use super::verdict::{Asked, Meaning, TransactionError, Verdict, judge};
 use crate::metrics;
+use crate::wire::cluster::Cluster;
 use crate::wire::connection::Connection;
 use crate::wire::encoder::BatchWriter;
 use crate::wire::leaders::Broker;
@@ -106,17 +105,6 @@ impl Buffers {
             }
         }
     }
-}
-
-/// Adds a finished batch to a request.
-pub(super) fn add(request: &mut ProduceRequest, topic: &Topic, partition: i32, batch: BytesMut) {
-    let known = request.topic_data.iter().position(|data| data.name.as_str() == topic.name);
-    let known = known.unwrap_or_else(|| {
-        request.topic_data.push(TopicProduceData::default().with_name(topic.wire_name()));
-        request.topic_data.len() - 1
-    });
-    let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch.freeze()));
-    request.topic_data[known].partition_data.push(data);
 }
 
 /// Whether a leader has taken everything.

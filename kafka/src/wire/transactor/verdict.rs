@@ -2,6 +2,7 @@
 
 use kafka_protocol::ResponseError;
 
+use crate::wire::cluster::ClusterError;
 use crate::wire::connection::WireError;
 
 /// What follows.
@@ -36,6 +37,16 @@ impl TransactionError {
 impl From<WireError> for TransactionError {
     fn from(error: WireError) -> Self {
         Self::unknown(error)
+    }
+}
+
+impl From<ClusterError> for TransactionError {
+    fn from(error: ClusterError) -> Self {
+        let verdict = match error {
+            ClusterError::Topic { .. } => Verdict::Abort,
+            _ => Verdict::Unknown,
+        };
+        Self::new(verdict, error)
     }
 }
 

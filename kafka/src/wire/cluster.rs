@@ -6,17 +6,33 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{FindCoordinatorRequest, MetadataRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
+use thiserror::Error;
 
-use super::verdict::{TransactionError, Verdict};
-use crate::wire::connection::{Connection, WireError};
-use crate::wire::leaders::Broker;
+use super::connection::{Connection, WireError};
+use super::leaders::Broker;
 
-/// The newest versions whose messages look as they are read here.
+/// The newest versions whose messages look as they are read here; of metadata the newest that the in-memory broker answers as it is
+/// specified.
 const COORDINATOR_VERSION: i16 = 3;
-const METADATA_VERSION: i16 = 9;
+const METADATA_VERSION: i16 = 8;
 
 /// Pause before a question is asked again whose answer was "not yet".
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Why the way was not found.
+#[derive(Debug, Error)]
+pub(super) enum ClusterError {
+    #[error("no broker is configured")]
+    NoBroker,
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    #[error("no coordinator: {0}")]
+    Coordinator(ResponseError),
+    #[error("no answer about topic `{0}`")]
+    Unanswered(String),
+    #[error("topic `{topic}`: {error}")]
+    Topic { topic: String, error: ResponseError },
+}
 
 /// What a coordinator coordinates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +62,8 @@ impl Cluster {
     }
 
     /// A connection to whoever answers.
-    fn any(&self, deadline: Instant) -> Result<Connection, TransactionError> {
-        let mut last = TransactionError::unknown("no broker is configured");
+    pub(super) fn any(&self, deadline: Instant) -> Result<Connection, ClusterError> {
+        let mut last = ClusterError::NoBroker;
         for (host, port) in &self.addresses {
             match self.open(host, *port, deadline) {
                 Ok(connection) => return Ok(connection),
@@ -63,7 +79,7 @@ impl Cluster {
         of: Coordinates,
         key: &str,
         deadline: Instant,
-    ) -> Result<Broker, TransactionError> {
+    ) -> Result<Broker, ClusterError> {
         let mut connection = self.any(deadline)?;
         let version = connection.version_of::<FindCoordinatorRequest>(COORDINATOR_VERSION)?;
         let request = FindCoordinatorRequest::default()
@@ -80,7 +96,7 @@ impl Cluster {
                 Some(error) if error.is_retriable() && Instant::now() < deadline => {
                     std::thread::sleep(PAUSE);
                 }
-                Some(error) => return Err(TransactionError::unknown(format!("no coordinator: {error}"))),
+                Some(error) => return Err(ClusterError::Coordinator(error)),
             }
         }
     }
@@ -90,7 +106,7 @@ impl Cluster {
         &mut self,
         topic: &str,
         deadline: Instant,
-    ) -> Result<Vec<Option<Broker>>, TransactionError> {
+    ) -> Result<Vec<Option<Broker>>, ClusterError> {
         let mut connection = self.any(deadline)?;
         let version = connection.version_of::<MetadataRequest>(METADATA_VERSION)?;
         let name = TopicName(StrBytes::from_string(topic.to_owned()));
@@ -115,10 +131,10 @@ impl Cluster {
             }
         }
         let Some(found) = answer.topics.into_iter().next() else {
-            return Err(TransactionError::unknown(format!("no answer about topic `{topic}`")));
+            return Err(ClusterError::Unanswered(topic.to_owned()));
         };
         if let Some(error) = ResponseError::try_from_code(found.error_code) {
-            return Err(TransactionError::new(Verdict::Abort, format!("topic `{topic}`: {error}")));
+            return Err(ClusterError::Topic { topic: topic.to_owned(), error });
         }
         let mut leaders = vec![None; found.partitions.len()];
         for partition in found.partitions {
