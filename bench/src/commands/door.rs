@@ -23,6 +23,8 @@ use crate::process::Process;
 use crate::report::{Figures, Report};
 use crate::site::{Site, free_address, spinner};
 
+/// Few senders, whose requests share little, and many.
+const CONNECTIONS: [usize; 2] = [8, 64];
 const SOURCE: &str = "sample";
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
@@ -32,40 +34,59 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let secret = Secret::from_bytes(&options.seed.to_le_bytes().repeat(4)).context("a secret for the CRM")?;
     let mut report = Report::new("door", requests);
     for _ in 0..options.run_count() {
-        let mut site = Site::start(&[Engine::Kafka], options).await?;
-        let address = free_address()?;
-        site.set("INGEST__LISTEN", &address);
-        site.set("CLOCK__TICK_INTERVAL_MS", "0");
-        site.set("CRM__SAMPLE__SECRET", &secret.reveal());
-        let mut door = site.role(&["ingest"], true)?;
-        let measured = posted(&mut door, &address, &secret, options, requests).await?;
-        door.stop().await?;
-        let stored = site.read(Topic::RawCrm, |_, _| ()).await?;
-        anyhow::ensure!(
-            stored == requests,
-            "{requests} requests became {stored} records: the run does not count"
-        );
-        report.add("to Kafka", measured);
-
-        let address = free_address()?;
-        let own: PathBuf = std::env::current_exe().context("finding this program")?;
-        let mut command: Command = site.launched(&own, true);
-        command.args(["http", &address, &secret.reveal()]);
-        let mut door = Process::start("http", command, &site.folder().join("http.log"))?;
-        report.add("without Kafka", posted(&mut door, &address, &secret, options, requests).await?);
-        door.stop().await?;
-        site.stop().await?;
+        for connections in CONNECTIONS {
+            let posts = Posts { secret: &secret, connections, requests };
+            let mut site = Site::start(&[Engine::Kafka], options).await?;
+            let figures = to_kafka(&mut site, options, posts).await?;
+            report.add(&format!("to Kafka, {connections} connections"), figures);
+            let figures = alone(&site, options, posts).await?;
+            report.add(&format!("without Kafka, {connections} connections"), figures);
+            site.stop().await?;
+        }
     }
     Ok(report)
+}
+
+#[derive(Clone, Copy)]
+struct Posts<'s> {
+    secret: &'s Secret,
+    connections: usize,
+    requests: u64,
+}
+
+async fn to_kafka(site: &mut Site, options: &Options, posts: Posts<'_>) -> anyhow::Result<Figures> {
+    let address = free_address()?;
+    site.set("INGEST__LISTEN", &address);
+    site.set("CLOCK__TICK_INTERVAL_MS", "0");
+    site.set("CRM__SAMPLE__SECRET", &posts.secret.reveal());
+    let mut door = site.role(&["ingest"], true)?;
+    let measured = posted(&mut door, &address, options, posts).await?;
+    door.stop().await?;
+    let (stored, requests) = (site.read(Topic::RawCrm, |_, _| ()).await?, posts.requests);
+    anyhow::ensure!(
+        stored == requests,
+        "{requests} requests became {stored} records: the run does not count"
+    );
+    Ok(measured)
+}
+
+async fn alone(site: &Site, options: &Options, posts: Posts<'_>) -> anyhow::Result<Figures> {
+    let address = free_address()?;
+    let own: PathBuf = std::env::current_exe().context("finding this program")?;
+    let mut command: Command = site.launched(&own, true);
+    command.args(["http", &address, &posts.secret.reveal()]);
+    let mut door = Process::start("http", command, &site.folder().join("http.log"))?;
+    let measured = posted(&mut door, &address, options, posts).await?;
+    door.stop().await?;
+    Ok(measured)
 }
 
 /// Posts so many requests to a door that is starting, and tells what they took it.
 async fn posted(
     door: &mut Process,
     address: &str,
-    secret: &Secret,
     options: &Options,
-    requests: u64,
+    Posts { secret, connections, requests }: Posts<'_>,
 ) -> anyhow::Result<Figures> {
     let deadline = Instant::now() + READY_LIMIT;
     while std::net::TcpStream::connect(address).is_err() {
@@ -78,7 +99,7 @@ async fn posted(
     let posts = messages(options, requests)?;
     let (url, secret) = (format!("http://{address}/webhooks/crm/{SOURCE}"), secret.clone());
     let waiting = spinner(&format!("posting {requests} webhooks"));
-    tokio::task::spawn_blocking(move || post_all(&url, &secret, posts)).await??;
+    tokio::task::spawn_blocking(move || post_all(&url, &secret, posts, connections)).await??;
     waiting.finish_and_clear();
     figures(door, requests, (door.cpu_seconds()?, startup, started.elapsed().as_secs_f64()))
 }

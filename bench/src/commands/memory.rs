@@ -23,6 +23,9 @@ const GROUPS: [(&str, &[Topic]); 4] = [
     ("sink-postgres", &sink::postgres::TOPICS),
 ];
 
+/// Of the CRM.
+const CONNECTIONS: usize = 8;
+
 /// Measures.
 pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let campaigns = options.size(100, 5);
@@ -72,7 +75,7 @@ async fn once(campaigns: u32, options: &Options) -> anyhow::Result<Figures> {
     let messages = rows + posts.len() as u64;
     let url = format!("http://{door}/webhooks/crm/{CRM}");
     let waiting = spinner(&format!("posting {} webhooks", posts.len()));
-    tokio::task::spawn_blocking(move || post_all(&url, &secret, posts)).await??;
+    tokio::task::spawn_blocking(move || post_all(&url, &secret, posts, CONNECTIONS)).await??;
     waiting.finish_and_clear();
     for (group, topics) in GROUPS {
         site.drained(&mut role, group, topics).await?;

@@ -7,13 +7,15 @@ use anyhow::{Context as _, anyhow};
 use ingest::sample::CrmMessage;
 use ingest::webhook::{Secret, sign};
 
-/// Connections. Each has one request under way.
-const POSTERS: usize = 8;
-
-/// Posts all of them, several at a time, and returns when each is acknowledged.
-pub fn post_all(url: &str, secret: &Secret, posts: Vec<CrmMessage>) -> anyhow::Result<()> {
+/// Posts all of them over so many connections, each with one request under way, and returns when each is acknowledged.
+pub fn post_all(
+    url: &str,
+    secret: &Secret,
+    posts: Vec<CrmMessage>,
+    connections: usize,
+) -> anyhow::Result<()> {
     let posts = Mutex::new(posts.into_iter());
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent = agent(connections);
     std::thread::scope(|scope| {
         let post_some = || {
             loop {
@@ -22,9 +24,15 @@ pub fn post_all(url: &str, secret: &Secret, posts: Vec<CrmMessage>) -> anyhow::R
                 post(&agent, url, secret, &message)?;
             }
         };
-        let posters: Vec<_> = (0..POSTERS).map(|_| scope.spawn(post_some)).collect();
+        let posters: Vec<_> = (0..connections).map(|_| scope.spawn(post_some)).collect();
         posters.into_iter().try_for_each(|poster| poster.join().map_err(|_| anyhow!("a poster panicked"))?)
     })
+}
+
+/// A client that keeps so many connections.
+pub fn agent(connections: usize) -> ureq::Agent {
+    let config = ureq::Agent::config_builder().http_status_as_error(false);
+    config.max_idle_connections(connections).max_idle_connections_per_host(connections).build().into()
 }
 
 /// Posts one, and returns when it is acknowledged.

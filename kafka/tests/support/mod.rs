@@ -23,6 +23,22 @@ use kafka::{
     TopicSpec,
 };
 
+/// The process of the broker that was started here.
+static BROKER_PID: AtomicU32 = AtomicU32::new(0);
+
+/// Stops the broker that [`brokers`] started in its tracks for so long.
+pub fn pause_broker(time: Duration) {
+    let signal = |name: &str| {
+        let pid = BROKER_PID.load(Ordering::Acquire);
+        assert_ne!(pid, 0, "a broker of our own");
+        let status = std::process::Command::new("kill").args([name, &pid.to_string()]).status().unwrap();
+        assert!(status.success());
+    };
+    signal("-STOP");
+    std::thread::sleep(time);
+    signal("-CONT");
+}
+
 /// Bootstrap servers of the broker that all tests of this process share. `ADPULSE_TEST_KAFKA` names one that runs already.
 pub fn brokers() -> String {
     static BROKERS: OnceLock<String> = OnceLock::new();
@@ -37,7 +53,9 @@ pub fn brokers() -> String {
             runtime.block_on(async {
                 let config = StackConfig { progress: Progress::Lines, ..StackConfig::default() };
                 let stack = Stack::start(config, &[Engine::Kafka]).await.expect("Kafka starts");
-                sender.send(stack.kafka().unwrap().bootstrap()).unwrap();
+                let broker = stack.kafka().unwrap();
+                BROKER_PID.store(broker.process().pid().unwrap(), Ordering::Release);
+                sender.send(broker.bootstrap()).unwrap();
                 std::future::pending::<()>().await;
             });
         });

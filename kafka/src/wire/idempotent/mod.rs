@@ -10,6 +10,7 @@
 //! which they were taken, and that a record is written twice only if somebody sends it again after its fate stayed unknown, or
 //! a leader has forgotten this producer while the fate of a batch was unknown.
 
+mod answers;
 mod batches;
 mod link;
 #[cfg(test)]

@@ -8,13 +8,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::BytesMut;
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest, ProduceResponse, ProducerId};
+use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest, ProducerId};
 
 use super::batches::{Identity, Topic};
-use super::link::{Leader, Place};
-use super::verdict::{Verdict, judge};
+use super::link::Leader;
 use super::{IdempotentOptions, Shared, Taken, silence};
-use crate::error::ProduceError;
 use crate::metrics;
 use crate::repeats::CLIENT_LINES;
 use crate::wire::cluster::{Cluster, ClusterError};
@@ -34,14 +32,14 @@ const IDLE: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Worker {
-    options: IdempotentOptions,
-    shared: Arc<Shared>,
+    pub(super) options: IdempotentOptions,
+    pub(super) shared: Arc<Shared>,
     bell: UnixStream,
     cluster: Cluster,
-    identity: Option<Identity>,
+    pub(super) identity: Option<Identity>,
     generation: u64,
-    topics: Vec<Topic>,
-    leaders: Vec<Leader>,
+    pub(super) topics: Vec<Topic>,
+    pub(super) leaders: Vec<Leader>,
     /// After a failure nothing is asked before this moment.
     not_before: Instant,
     published: Instant,
@@ -143,7 +141,7 @@ impl Worker {
     }
 
     /// Nothing is asked for a moment; what waits will know why.
-    fn trouble(&mut self, error: &dyn std::fmt::Display) {
+    pub(super) fn trouble(&mut self, error: &dyn std::fmt::Display) {
         self.not_before = Instant::now() + self.options.backoff;
         let (name, reason) = (&self.options.name, error.to_string());
         if let Some(left_out) = CLIENT_LINES.admit(&format!("producer {name} {reason}"), Instant::now()) {
@@ -223,7 +221,7 @@ impl Worker {
     }
 
     /// A leader is not there any more, or somebody else is.
-    fn lost(&mut self, leader: usize, error: &dyn std::fmt::Display) {
+    pub(super) fn lost(&mut self, leader: usize, error: &dyn std::fmt::Display) {
         let places = self.leaders[leader].lose(Instant::now() + self.options.backoff);
         for &(topic, place) in &places {
             self.topics[topic].learned = None;
@@ -261,65 +259,6 @@ impl Worker {
         }
         self.shared.asleep.store(false, Ordering::SeqCst);
         silence(&self.bell);
-    }
-
-    /// Takes in what leaders have answered.
-    fn receive(&mut self) {
-        for leader in 0..self.leaders.len() {
-            match self.leaders[leader].answer(Instant::now(), self.options.request_timeout) {
-                Ok(None) => {}
-                Ok(Some((response, places))) => self.settle(&response, &places),
-                Err(error) => self.lost(leader, &error),
-            }
-        }
-    }
-
-    fn settle(&mut self, response: &ProduceResponse, places: &[Place]) {
-        for &(topic, place) in places {
-            let number = i32::try_from(place).unwrap_or(i32::MAX);
-            let name = self.topics[topic].name.clone();
-            let of_topic = response.responses.iter().filter(|answer| answer.name.as_str() == name);
-            let mut answers = of_topic.flat_map(|answer| &answer.partition_responses);
-            let answer = answers.find(|answer| answer.index == number);
-            let partition = &mut self.topics[topic].partitions[place];
-            partition.busy = false;
-            let Some(answer) = answer else {
-                self.again((topic, place), "the leader has not answered about the partition");
-                continue;
-            };
-            let Some(error) = ResponseError::try_from_code(answer.error_code) else {
-                partition.written(&self.shared, &name, number, answer.base_offset);
-                continue;
-            };
-            let more = answer.error_message.as_ref().map(|message| format!(" ({})", message.as_str()));
-            let reason = format!("{error}{}", more.unwrap_or_default());
-            match judge(error) {
-                Verdict::Again => self.again((topic, place), &reason),
-                Verdict::Anew => {
-                    self.identity = None;
-                    self.again((topic, place), &reason);
-                }
-                Verdict::Duplicate => partition.duplicate(&self.shared, &name),
-                Verdict::Refused => partition.give_up(&self.shared, &name, || ProduceError::Refused {
-                    topic: name.clone(),
-                    reason: reason.clone(),
-                }),
-                Verdict::Unknown => {
-                    partition.give_up(&self.shared, &name, || ProduceError::NotAcknowledged {
-                        topic: name.clone(),
-                        reason: reason.clone(),
-                    });
-                    self.identity = None;
-                }
-            }
-        }
-    }
-
-    /// The batch stays first in its partition; who leads is asked before it is sent again.
-    fn again(&mut self, (topic, place): Place, reason: &str) {
-        self.topics[topic].learned = None;
-        self.topics[topic].partitions[place].leader = None;
-        self.trouble(&reason);
     }
 }
 
