@@ -86,9 +86,18 @@ pub(crate) fn keep_newest<T: Copy, G: Copy + Ord + Hash, N: Copy + Ord>(
     rows: &mut Vec<At<T>>,
     key: impl Fn(T) -> (G, N),
 ) -> u64 {
-    let before = rows.len();
     let places = places(rows.iter().map(|row| key(row.value).0));
-    let keyed = rows.iter().zip(places).map(|(row, place)| ((place, key(row.value).1), row));
+    keep_newest_by(rows, places, |value| key(value).1)
+}
+
+/// As [`keep_newest`], for rows the places of whose texts are known.
+pub(crate) fn keep_newest_by<T: Copy, N: Copy + Ord>(
+    rows: &mut Vec<At<T>>,
+    places: impl IntoIterator<Item = usize>,
+    key: impl Fn(T) -> N,
+) -> u64 {
+    let before = rows.len();
+    let keyed = rows.iter().zip(places).map(|(row, place)| ((place, key(row.value)), row));
     let mut keyed: Vec<_> = keyed.collect();
     keyed.sort_unstable_by_key(|(key, row)| (*key, Reverse(row.offset)));
     keyed.dedup_by_key(|(key, _)| *key);
@@ -97,7 +106,7 @@ pub(crate) fn keep_newest<T: Copy, G: Copy + Ord + Hash, N: Copy + Ord>(
 }
 
 /// The place of each text in the order of those that are different.
-fn places<G: Copy + Ord + Hash>(texts: impl Iterator<Item = G>) -> Vec<usize> {
+pub(crate) fn places<G: Copy + Ord + Hash>(texts: impl Iterator<Item = G>) -> Vec<usize> {
     let mut numbers: HashMap<G, usize, RandomState> = HashMap::default();
     let mut different = Vec::new();
     let mut number = |text| {

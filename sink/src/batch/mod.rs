@@ -7,7 +7,7 @@ mod facts;
 pub(crate) use decode::{Selection, decode};
 pub(crate) use facts::{
     AccountParts, At, CampaignParts, Facts, Keyed, account_key, alert_key, alert_subject, campaign_key,
-    keep_newest, recommendation_key, views,
+    keep_newest, keep_newest_by, places, recommendation_key, views,
 };
 
 use schemas::Topic;

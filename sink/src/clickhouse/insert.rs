@@ -1,10 +1,15 @@
 //! One table of a batch, as one insert, which is one block with one token for each month it touches. A value that the
 //! server refuses is narrowed down to its rows, and the others land.
 
-use ::clickhouse::error::{Error, Result};
-use ::clickhouse::{Row, RowWrite};
+use std::sync::Arc;
+use std::time::Duration;
 
+use ::clickhouse::error::{Error, Result};
+use ::clickhouse::insert_formatted::InsertFormatted;
+
+use super::columns::Head;
 use super::failure::{Class, class, failed, words};
+use super::rowbinary::Column;
 use super::stored::Stored;
 use super::token::{Ranges, token};
 use super::{ClickHouseSink, STORE};
@@ -19,9 +24,15 @@ const ROWS_MAX: usize = 500_000;
 /// More than this in one batch is not bad data but a schema that does not fit.
 const REFUSED_MAX: usize = 256;
 
+/// Rows are sent in chunks of this many bytes, so that a batch is never there twice.
+const CHUNK: usize = 256 * 1024;
+/// A chunk's last row may lie beyond its end.
+const CHUNK_AND_ROW: usize = CHUNK + 8 * 1024;
+
 /// What makes an insert repeatable: it waits for the table, it is one block, the server remembers its token, and the rows
-/// stay as they were sent (they are already unique).
-const SETTINGS: [(&str, &str); 7] = [
+/// stay as they were sent (they are already unique). And what makes it safe: the server compares the names and types that
+/// it begins with.
+const SETTINGS: [(&str, &str); 9] = [
     ("async_insert", "0"),
     ("wait_end_of_query", "1"),
     ("insert_deduplicate", "1"),
@@ -29,14 +40,18 @@ const SETTINGS: [(&str, &str); 7] = [
     ("max_insert_block_size", "1000000"),
     ("min_insert_block_size_rows", "1000000"),
     ("min_insert_block_size_bytes", "0"),
+    ("input_format_with_names_use_header", "1"),
+    ("input_format_with_types_use_header", "1"),
 ];
 
 /// A table and how its rows are made from facts.
-pub(super) struct Table<T, R: Row> {
+pub(super) struct Table<T> {
     pub(super) name: &'static str,
+    pub(super) columns: &'static [Column],
     /// The month as the server names it (202610), or 0 where the table is not cut by month.
     pub(super) month: fn(&T) -> i64,
-    pub(super) row: for<'r> fn(&'r At<T>) -> R::Value<'r>,
+    /// Appends the fact's row, in RowBinary.
+    pub(super) put: fn(&At<T>, &mut Vec<u8>),
 }
 
 /// The batch that rows come from, and whether some of its rows may be in the store already.
@@ -50,16 +65,13 @@ pub(super) struct Source<'b> {
 
 /// Inserts the facts, which must be in the same order each time. Returns how many rows are in the table now; rows that the
 /// server refuses are added to `refused`.
-pub(super) async fn insert<T, R>(
-    sink: &ClickHouseSink,
+pub(super) async fn insert<T>(
+    sink: &mut ClickHouseSink,
     source: Source<'_>,
-    table: &Table<T, R>,
+    table: &Table<T>,
     facts: &[At<T>],
     refused: &mut Vec<Rejected>,
-) -> std::result::Result<u64, SinkError>
-where
-    R: Row + RowWrite,
-{
+) -> std::result::Result<u64, SinkError> {
     let facts: Vec<&At<T>> = facts.iter().collect();
     let stored = match source.again {
         true => Stored::ask(sink, table.name, &facts).await?,
@@ -79,13 +91,15 @@ where
                 }
                 Err(error) if class(&error) == Class::Data => error,
                 Err(error) => {
-                    if matches!(error, Error::SchemaMismatch(_) | Error::BadResponse(_)) {
-                        // The columns are remembered; somebody may be changing them.
-                        sink.client.clear_cached_metadata().await;
-                    }
+                    sink.columns.forget(table.name);
                     return Err(failed(ACTION, &error));
                 }
             };
+            // The server says the same of a column of another type as of a bad value.
+            if has_changed(sink, table).await.map_err(|error| failed(ACTION, &error))? {
+                ranges.push(range);
+                continue;
+            }
             match (range, &missing[..]) {
                 (_, [row]) => refused.push(Rejected {
                     index: row.index,
@@ -136,39 +150,60 @@ fn parts<'f, T>(facts: &[&'f At<T>], month: fn(&T) -> i64) -> Vec<Vec<&'f At<T>>
     parts
 }
 
-async fn send<T, R>(
-    sink: &ClickHouseSink,
+/// Asks for the table's columns again, and says whether they are no longer those that rows were just sent for.
+async fn has_changed<T>(sink: &mut ClickHouseSink, table: &Table<T>) -> Result<bool> {
+    let before = head(sink, table).await?;
+    sink.columns.forget(table.name);
+    Ok(head(sink, table).await? != before)
+}
+
+async fn head<T>(sink: &mut ClickHouseSink, table: &Table<T>) -> Result<Arc<Head>> {
+    sink.columns.head(&sink.client, sink.answer_timeout, table.name, table.columns).await
+}
+
+async fn send<T>(
+    sink: &mut ClickHouseSink,
     source: Source<'_>,
-    table: &Table<T, R>,
+    table: &Table<T>,
     facts: &[&At<T>],
     missing: &[&At<T>],
-) -> Result<()>
-where
-    R: Row + RowWrite,
-{
+) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
     // The name is that of all the rows, also where some are there already: if a late attempt at all of them still arrives,
     // the server knows them by it.
     let token = token(table.name, source.batch, source.ranges, facts.iter().map(|fact| fact.index));
-    // Beginning an insert asks for the table's columns the first time, which the crate does without a limit.
-    let begun = tokio::time::timeout(sink.answer_timeout, sink.client.insert::<R>(table.name));
-    let mut insert = begun
-        .await
-        .map_err(|_| Error::TimedOut)??
-        .with_timeouts(Some(sink.send_timeout), Some(sink.answer_timeout))
+    let head = head(sink, table).await?;
+    let mut insert = sink
+        .client
+        .insert_formatted_with(head.statement.as_str())
+        .with_timeouts(None, Some(sink.answer_timeout))
         .with_setting("insert_deduplication_token", token);
     for (name, value) in SETTINGS {
         insert = insert.with_setting(name, value);
     }
     fail::fail_point!("clickhouse.before_insert");
+    let mut chunk = Vec::with_capacity(CHUNK_AND_ROW);
+    chunk.extend_from_slice(&head.header);
     for fact in missing {
-        insert.write(&(table.row)(fact)).await?;
+        (table.put)(fact, &mut chunk);
+        if chunk.len() >= CHUNK {
+            let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK_AND_ROW));
+            send_chunk(&mut insert, full, sink.send_timeout).await?;
+        }
+    }
+    if !chunk.is_empty() {
+        send_chunk(&mut insert, chunk, sink.send_timeout).await?;
     }
     insert.end().await?;
     fail::fail_point!("clickhouse.after_insert");
     Ok(())
+}
+
+/// The limit is for each chunk; the crate's own may go on counting from one to the next.
+async fn send_chunk(insert: &mut InsertFormatted, chunk: Vec<u8>, limit: Duration) -> Result<()> {
+    tokio::time::timeout(limit, insert.send(chunk.into())).await.map_err(|_| Error::TimedOut)?
 }
 
 #[cfg(test)]

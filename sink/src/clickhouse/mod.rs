@@ -6,9 +6,11 @@
 //! under the same token. Beneath both the tables keep the newest version of each row and the views show it once.
 //! The batch stays with the caller until the server has acknowledged it.
 
+mod columns;
 mod failure;
 mod insert;
 mod migrate;
+mod rowbinary;
 mod rows;
 mod settings;
 mod stored;
@@ -27,6 +29,7 @@ use schemas::{Decoder, Schemas, Topic};
 pub use migrate::migrate;
 pub use settings::ClickHouseSettings;
 
+use self::columns::Columns;
 use crate::{SinkError, SinkRecord, Written};
 
 const STORE: &str = "clickhouse";
@@ -47,6 +50,7 @@ pub const TOPICS: [Topic; 8] = [
 pub struct ClickHouseSink {
     client: Client,
     decoder: Decoder,
+    columns: Columns,
     send_timeout: Duration,
     answer_timeout: Duration,
 }
@@ -68,6 +72,7 @@ impl ClickHouseSink {
         Self {
             client: client(settings),
             decoder: schemas.decoder(),
+            columns: Columns::default(),
             send_timeout: settings.send_timeout,
             answer_timeout: settings.answer_timeout,
         }

@@ -8,7 +8,10 @@ use std::time::Instant;
 use super::insert::{Source, insert};
 use super::token::Ranges;
 use super::{ClickHouseSink, STORE, TOPICS, tables};
-use crate::batch::{At, Facts, Keyed, Selection, alert_key, decode, keep_newest, recommendation_key, views};
+use crate::batch::{
+    At, Facts, Keyed, Selection, alert_key, decode, keep_newest, keep_newest_by, places, recommendation_key,
+    views,
+};
 use crate::{Rejected, SinkError, SinkRecord, Written, metrics};
 
 /// Rounds that find further refused rows, before the batch is taken for a defect of the schema.
@@ -66,19 +69,21 @@ struct Landed {
 }
 
 async fn insert_all(
-    sink: &ClickHouseSink,
+    sink: &mut ClickHouseSink,
     source: Source<'_>,
     facts: &Facts<'_>,
     refused: &mut Vec<Rejected>,
 ) -> Result<Landed, SinkError> {
-    let mut rows = insert_revisions(sink, source, facts, refused).await?;
+    // Days are rows of two tables, in the order of the same texts.
+    let campaigns_of_days = places(facts.days.iter().map(|at| &at.value.key.0));
+    let mut rows = insert_revisions(sink, source, facts, &campaigns_of_days, refused).await?;
     rows += insert_hours(sink, source, facts, refused).await?;
     let (mut scores, skipped) = history_of_scores(&facts.scores);
     let (mut campaigns, mut days) = (views(&facts.campaigns), views(&facts.days));
     let (mut leads, mut accounts) = (views(&facts.leads), views(&facts.accounts));
     let (mut recommendations, mut alerts) = (views(&facts.recommendations), views(&facts.alerts));
     let superseded = keep_newest(&mut campaigns, |it| (&it.key, ()))
-        + keep_newest(&mut days, |it| (&it.key.0, it.key.1))
+        + keep_newest_by(&mut days, campaigns_of_days, |it| it.key.1)
         + keep_newest(&mut scores, |it| ([it.platform, it.account_id, it.campaign_id], it.as_of))
         + keep_newest(&mut leads, |it| (it.key, ()))
         + keep_newest(&mut accounts, |it| (&it.key, ()))
@@ -99,30 +104,29 @@ async fn insert_all(
     Ok(Landed { rows, superseded, skipped })
 }
 
-/// Every revision of a day's figures that the batch brings, before the days themselves are thinned out.
+/// Every revision of a day's figures that the batch brings, before the days themselves are thinned out. `campaigns` are the
+/// places of the days' campaigns.
 async fn insert_revisions(
-    sink: &ClickHouseSink,
+    sink: &mut ClickHouseSink,
     source: Source<'_>,
     facts: &Facts<'_>,
+    campaigns: &[usize],
     refused: &mut Vec<Rejected>,
 ) -> Result<u64, SinkError> {
-    let mut revisions: Vec<_> = facts
-        .days
-        .iter()
-        .filter_map(|at| {
-            // Revision 0 has only leads and no figures yet.
-            let day = at.value.value.as_ref().filter(|day| day.revision > 0)?;
-            Some(at.with(day))
-        })
-        .collect();
-    keep_newest(&mut revisions, |it| ([it.platform, it.account_id, it.campaign_id], (it.day, it.revision)));
+    let figures = facts.days.iter().zip(campaigns).filter_map(|(at, campaign)| {
+        // Revision 0 has only leads and no figures yet.
+        let day = at.value.value.as_ref().filter(|day| day.revision > 0)?;
+        Some((at.with(day), *campaign))
+    });
+    let (mut revisions, campaigns): (Vec<_>, Vec<_>) = figures.unzip();
+    keep_newest_by(&mut revisions, campaigns, |it| (it.day, it.revision));
     insert(sink, source, &tables::revisions(), &revisions, refused).await
 }
 
 /// Every hour of an account that the batch brings, before the accounts themselves are thinned out: an account's record
 /// carries its newest hours only.
 async fn insert_hours(
-    sink: &ClickHouseSink,
+    sink: &mut ClickHouseSink,
     source: Source<'_>,
     facts: &Facts<'_>,
     refused: &mut Vec<Rejected>,
