@@ -1,5 +1,7 @@
 //! What the producer of the edges promises, against a real broker that does not always answer.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test by panicking")]
+
 mod support;
 
 use std::sync::atomic::{AtomicBool, Ordering};
