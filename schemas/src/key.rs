@@ -121,12 +121,32 @@ fn put_joined<const N: usize>(parts: [&str; N], out: &mut impl fmt::Write) -> fm
 /// Appends a part, with the two characters percent-escaped that would make a key ambiguous.
 fn put_escaped(part: &str, out: &mut impl fmt::Write) -> fmt::Result {
     let mut rest = part;
+    if !may_need_escapes(part.as_bytes()) {
+        return out.write_str(part);
+    }
     while let Some(at) = rest.bytes().position(|byte| matches!(byte, b':' | b'%')) {
         out.write_str(&rest[..at])?;
         out.write_str(if rest.as_bytes()[at] == b':' { "%3A" } else { "%25" })?;
         rest = &rest[at + 1..];
     }
     out.write_str(rest)
+}
+
+/// Whether one of the two characters is there, eight bytes at a time: a byte that equals the sought one is the lowest that
+/// borrows.
+fn may_need_escapes(part: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let has = |word: u64, byte: u8| {
+        let differs = word ^ u64::from_ne_bytes([byte; 8]);
+        differs.wrapping_sub(ONES) & !differs & HIGH
+    };
+    let (words, rest) = part.as_chunks::<8>();
+    let found = words
+        .iter()
+        .map(|word| u64::from_ne_bytes(*word))
+        .fold(0, |found, word| found | has(word, b':') | has(word, b'%'));
+    found != 0 || rest.iter().any(|byte| matches!(byte, b':' | b'%'))
 }
 
 fn unescape(part: &str) -> Option<Cow<'_, str>> {

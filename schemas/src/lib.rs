@@ -18,13 +18,15 @@ pub mod record;
 mod registry;
 mod topics;
 mod units;
+mod money;
 
 #[cfg(feature = "codec")]
 pub use codec::{Decoder, Encoder, Schemas};
 #[cfg(feature = "codec")]
 pub use error::{CodecError, RegistryError};
 pub use key::{AccountKey, CampaignKey, DayKey, lead_key};
+pub use money::{Micros, ParseMoneyError};
 #[cfg(feature = "codec")]
 pub use registry::{Compatibility, RegistryClient};
 pub use topics::{Cleanup, Topic, TopicSpec, TopicsError};
-pub use units::{Day, Micros, ParseMoneyError, TimestampMs};
+pub use units::{Day, TimestampMs};

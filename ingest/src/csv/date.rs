@@ -66,6 +66,26 @@ impl DateEvidence {
     }
 }
 
+/// The last day that was written `YYYY-MM-DD`: the next one is often the same, letter by letter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct LastDay {
+    text: [u8; 10],
+    day: Option<Day>,
+}
+
+impl LastDay {
+    /// As `Day::parse` reads it.
+    #[inline]
+    pub(super) fn parse(&mut self, text: &str) -> Option<Day> {
+        if text.as_bytes() != self.text {
+            let day = Day::parse(text)?;
+            self.text = text.as_bytes().try_into().ok()?;
+            self.day = Some(day);
+        }
+        self.day
+    }
+}
+
 /// Reads a date. Without an `order`, dates that depend on it are read only where both orders agree.
 pub(super) fn parse(text: &str, order: Option<DateOrder>) -> Option<Day> {
     if let Some(day) = Day::parse(text) {
@@ -115,6 +135,23 @@ fn year(number: u32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_day_is_remembered_and_no_other_text_is_taken_for_it() {
+        let mut last = LastDay::default();
+        for text in [
+            "\0\0\0\0\0\0\0\0\0\0",
+            "2026-11-22",
+            "2026-11-22",
+            "2026-11-2x",
+            "2026-11-23",
+            "",
+            "2026-02-30",
+            "2026-11-22",
+        ] {
+            assert_eq!(last.parse(text), Day::parse(text), "{text:?}");
+        }
+    }
 
     #[test]
     fn dates_of_all_usual_kinds_are_the_same_day() {

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
+use super::fields::Fields;
 use super::header;
 use super::options::CsvOptions;
 use super::profile::Profile;
-use super::record::{Fields, Records};
+use super::record::Records;
 use super::text::TextEncoding;
 use crate::CsvError;
 

@@ -2,13 +2,13 @@
 
 use schemas::Day;
 
-use super::date::{DateEvidence, OrderUnknown};
+use super::date::{DateEvidence, LastDay, OrderUnknown};
 use super::dialect::Dialect;
+use super::fields::Fields;
 use super::header::Header;
 use super::number::{NumberEvidence, NumberStyle};
 use super::options::{CsvOptions, DateOrder, Field};
 use super::profile::Profile;
-use super::record::Fields;
 use crate::CsvError;
 
 /// Account of files and options that name none.
@@ -56,6 +56,8 @@ pub(super) struct Styles {
 pub(super) struct Evidence {
     numbers: [NumberEvidence; NUMBERS.len()],
     dates: [DateEvidence; DATES.len()],
+    /// Days written like this one say nothing about an order.
+    last_day: LastDay,
 }
 
 impl Layout {
@@ -109,8 +111,9 @@ impl Evidence {
             }
         }
         for (evidence, field) in self.dates.iter_mut().zip(DATES) {
-            if let Some(column) = header.column(field) {
-                evidence.observe(fields.get(record, column));
+            let Some(text) = header.column(field).map(|column| fields.get(record, column)) else { continue };
+            if self.last_day.parse(text).is_none() {
+                evidence.observe(text);
             }
         }
     }

@@ -10,6 +10,7 @@
 mod options;
 mod text;
 mod record;
+mod fields;
 mod number;
 mod date;
 mod profile;

@@ -8,6 +8,7 @@
 use schemas::Micros;
 
 const DIGITS_MAX: usize = 40;
+const SAFE_DIGITS: usize = 18; // always less than the largest 64-bit number
 
 /// Which sign separates the decimals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -130,8 +131,8 @@ pub(super) fn count(text: &str, style: NumberStyle) -> Result<Option<i64>, BadNu
     if is_absent(text) {
         return Ok(None);
     }
-    if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().map(Some).map_err(|_| BadNumber::TooLarge);
+    if let Some(number) = digits(text) {
+        return number.map(Some);
     }
     let mut plain = Plain { bytes: [0; DIGITS_MAX], len: 0, negative: false };
     plain.read(text, style)?;
@@ -141,6 +142,15 @@ pub(super) fn count(text: &str, style: NumberStyle) -> Result<Option<i64>, BadNu
     }
     let number: i64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| BadNumber::TooLarge)? };
     if plain.negative && number != 0 { Err(BadNumber::Negative) } else { Ok(Some(number)) }
+}
+
+/// The number that digits alone are; `None` where something else is among them.
+fn digits(text: &str) -> Option<Result<i64, BadNumber>> {
+    let next = |number, byte: u8| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0'));
+    if text.len() <= SAFE_DIGITS {
+        return text.bytes().try_fold(0, next).map(Ok);
+    }
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().map_err(|_| BadNumber::TooLarge))
 }
 
 fn is_absent(text: &str) -> bool {
@@ -283,6 +293,7 @@ mod tests {
         assert_eq!(count("1.234.567", NumberStyle::Comma), Ok(Some(1_234_567)));
         assert_eq!(count("12.5", NumberStyle::Point), Err(BadNumber::Fraction));
         assert_eq!(count("-1", NumberStyle::Point), Err(BadNumber::Negative));
+        assert_eq!(count(&format!("{:050}", 7), NumberStyle::Point), Ok(Some(7)));
         assert_eq!(count("9223372036854775808", NumberStyle::Point), Err(BadNumber::TooLarge));
         assert_eq!(count("", NumberStyle::Point), Ok(None));
     }

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use schemas::CampaignKey;
 
+use super::fields::Fields;
 use super::layout::{Evidence, Layout};
 use super::options::CsvOptions;
-use super::record::{Fields, Records};
+use super::record::Records;
 use super::row::{ReadRow, RowReader, RowRefusal};
 use crate::CsvError;
 

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::dialect;
 use super::header::normalized;
-use super::keys::Keys;
+use super::keys::{Keys, Walk};
 use super::layout::{Evidence, Layout};
 use super::options::{CsvOptions, Field, ObservedAt};
 use super::pass::{self, PassEnd};
@@ -149,13 +149,15 @@ fn survey(
     let mut layout = Layout::new(dialect, profile, options)?;
     layout.styles = sample(path, &layout, options)?.styles(options);
     loop {
-        let (mut keys, mut evidence) = (Keys::default(), Evidence::default());
+        let (mut keys, mut walk, mut evidence) = (Keys::default(), Walk::default(), Evidence::default());
         let count = |row: pass::PassRow<'_>| match row.outcome {
-            Ok((key, read)) => keys.count(key, read.reading.day, options.limits.keys_max).map_err(|_| {
-                let hint = "split the file";
-                let limit = options.limits.keys_max as u64;
-                CsvError::Limit { line: row.line, what: "campaigns and days", limit, hint }
-            }),
+            Ok((key, read)) => {
+                keys.count(&mut walk, key, read.reading.day, options.limits.keys_max).map_err(|_| {
+                    let hint = "split the file";
+                    let limit = options.limits.keys_max as u64;
+                    CsvError::Limit { line: row.line, what: "campaigns and days", limit, hint }
+                })
+            }
             Err(_) => Ok(()),
         };
         let end = pass::run(path, &layout, options, Some(&mut evidence), count, &mut *progress)?;

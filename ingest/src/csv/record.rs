@@ -1,16 +1,16 @@
-//! Text into records, records into fields: RFC 4180, plus lines that end in CR alone and any of four delimiters.
+//! Text into records: RFC 4180, plus lines that end in CR alone and any of four delimiters.
 //!
 //! A quote opens only at the start of a field; inside one, line breaks and delimiters are text. A record is held in
 //! memory whole, up to the limit, and no further.
 
 use std::path::{Path, PathBuf};
 
-use memchr::{memchr, memchr_iter, memchr2, memchr3};
+use memchr::{memchr, memchr2, memchr3};
 
 use super::text::{TextEncoding, TextReader};
 use crate::CsvError;
 
-const QUOTE: u8 = b'"';
+pub(super) const QUOTE: u8 = b'"';
 
 /// Reads the records of a file.
 pub(super) struct Records {
@@ -149,90 +149,6 @@ fn line_breaks(text: &[u8]) -> u64 {
     count
 }
 
-/// The fields of one record. Reused from record to record.
-#[derive(Debug, Default)]
-pub(super) struct Fields {
-    spans: Vec<Span>,
-    unescaped: String,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    start: usize,
-    end: usize,
-    /// The span lies in `unescaped`, not in the record.
-    unescaped: bool,
-}
-
-/// A quoted field is followed by something other than a delimiter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Misquoted;
-
-impl Fields {
-    /// Splits a record.
-    pub(super) fn split(&mut self, record: &str, delimiter: u8) -> Result<(), Misquoted> {
-        self.spans.clear();
-        self.unescaped.clear();
-        let bytes = record.as_bytes();
-        if memchr(QUOTE, bytes).is_none() {
-            let mut start = 0;
-            for end in memchr_iter(delimiter, bytes) {
-                self.spans.push(Span { start, end, unescaped: false });
-                start = end + 1;
-            }
-            self.spans.push(Span { start, end: bytes.len(), unescaped: false });
-            return Ok(());
-        }
-        let mut start = 0;
-        loop {
-            let end = if bytes.get(start) == Some(&QUOTE) {
-                self.quoted(record, start + 1)?
-            } else {
-                let end = memchr(delimiter, &bytes[start..]).map_or(bytes.len(), |at| start + at);
-                self.spans.push(Span { start, end, unescaped: false });
-                end
-            };
-            match bytes.get(end) {
-                None => return Ok(()),
-                Some(&byte) if byte == delimiter => start = end + 1,
-                Some(_) => return Err(Misquoted),
-            }
-        }
-    }
-
-    /// Takes a quoted field whose text begins at `start`; gives back where it ends, after the closing quote.
-    fn quoted(&mut self, record: &str, start: usize) -> Result<usize, Misquoted> {
-        let (bytes, kept) = (record.as_bytes(), self.unescaped.len());
-        let mut from = start;
-        loop {
-            let close = from + memchr(QUOTE, &bytes[from..]).ok_or(Misquoted)?;
-            if bytes.get(close + 1) == Some(&QUOTE) {
-                self.unescaped.push_str(&record[from..=close]);
-                from = close + 2;
-                continue;
-            }
-            self.spans.push(if from == start {
-                Span { start, end: close, unescaped: false }
-            } else {
-                self.unescaped.push_str(&record[from..close]);
-                Span { start: kept, end: self.unescaped.len(), unescaped: true }
-            });
-            return Ok(close + 1);
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.spans.len()
-    }
-
-    /// The field at `index`, trimmed; empty where there is none.
-    pub(super) fn get<'a>(&'a self, record: &'a str, index: usize) -> &'a str {
-        let Some(span) = self.spans.get(index) else { return "" };
-        let text = if span.unescaped { self.unescaped.as_str() } else { record };
-        text[span.start..span.end].trim()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,17 +186,5 @@ mod tests {
         let long = [b"a,b\n\"".to_vec(), vec![b'x'; 1_000_000]].concat();
         assert!(matches!(records(&long), Err(CsvError::QuoteNeverClosed { line: 2 })));
         assert!(matches!(records(&long[5..]), Err(CsvError::Limit { line: 1, .. })));
-    }
-
-    #[test]
-    fn fields_are_unquoted_and_trimmed() {
-        let mut fields = Fields::default();
-        let record = "a, b ,\"c,\"\"d\"\"\",\"\",\"e\"";
-        fields.split(record, b',').unwrap();
-        let all: Vec<&str> = (0..fields.len()).map(|index| fields.get(record, index)).collect();
-        assert_eq!(all, ["a", "b", "c,\"d\"", "", "e"]);
-        assert_eq!(fields.split("\"a\"b,c", b','), Err(Misquoted));
-        assert_eq!(fields.split("", b','), Ok(()));
-        assert_eq!(fields.len(), 1);
     }
 }

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use schemas::record::{Figures, MetricsReading};
 use schemas::{Day, Micros};
 
+use super::date::LastDay;
+use super::fields::Fields;
 use super::layout::Layout;
 use super::number::{self, BadNumber};
 use super::options::Field;
-use super::record::Fields;
 use super::{CsvSummary, date};
 use crate::currency;
 
@@ -22,6 +23,7 @@ const KINDS_MAX: usize = 1_000;
 pub(super) struct RowReader<'l> {
     layout: &'l Layout,
     kinds: HashMap<String, ResultKind>,
+    last_day: LastDay,
 }
 
 /// What a row says.
@@ -60,7 +62,7 @@ enum ResultKind {
 
 impl<'l> RowReader<'l> {
     pub(super) fn new(layout: &'l Layout) -> Self {
-        Self { layout, kinds: HashMap::new() }
+        Self { layout, kinds: HashMap::new(), last_day: LastDay::default() }
     }
 
     /// Reads a row that was split into fields.
@@ -114,12 +116,15 @@ impl<'l> RowReader<'l> {
     }
 
     /// The day of a row: its own, that of its period if the period is one day, or that of all rows.
-    fn day<'a>(&self, cell: impl Fn(Field) -> Option<&'a str>) -> Result<Day, RowRefusal> {
-        let parse = |field| match cell(field).filter(|text| !text.is_empty()) {
+    fn day<'a>(&mut self, cell: impl Fn(Field) -> Option<&'a str>) -> Result<Day, RowRefusal> {
+        let (last_day, styles) = (&mut self.last_day, &self.layout.styles);
+        let mut parse = |field| match cell(field).filter(|text| !text.is_empty()) {
             None => Ok(None),
-            Some(text) => {
-                date::parse(text, self.layout.styles.date(field)).map(Some).ok_or(RowRefusal::Date(field))
-            }
+            Some(text) => last_day
+                .parse(text)
+                .or_else(|| date::parse(text, styles.date(field)))
+                .map(Some)
+                .ok_or(RowRefusal::Date(field)),
         };
         let (start, end) = (parse(Field::PeriodStart)?, parse(Field::PeriodEnd)?);
         let period = match (start, end) {

@@ -7,6 +7,7 @@ use schemas::record::{BatchRow, DeadLetter, MetricsReading, RawEvent, RawKind, R
 
 use metrics::counter;
 
+use super::keys::Walk;
 use super::pass::{self, PassRow};
 use super::plan::CsvPlan;
 use super::row::RowRefusal;
@@ -40,6 +41,7 @@ impl<E> From<CsvError> for SendError<E> {
 struct Sending<'p> {
     plan: &'p CsvPlan,
     file_name: String,
+    walk: Walk,
     /// Rows of each pair seen so far.
     seen: Vec<u32>,
     summary: CsvSummary,
@@ -62,6 +64,7 @@ impl CsvPlan {
         let mut sending = Sending {
             plan: self,
             file_name: self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            walk: Walk::default(),
             seen: vec![0; self.keys.len()],
             summary: CsvSummary::default(),
             message_id: String::new(),
@@ -138,7 +141,7 @@ impl Sending<'_> {
     /// that the file has changed since.
     fn seat(&mut self, key: &str, reading: &MetricsReading<'_>) -> Result<(i32, i32), CsvError> {
         let keys = &self.plan.keys;
-        let slot = keys.slot(key, reading.day).ok_or_else(|| self.plan.changed())?;
+        let slot = keys.slot(&mut self.walk, key, reading.day).ok_or_else(|| self.plan.changed())?;
         let (index, count) = (self.seen[slot], keys.rows(slot));
         self.seen[slot] += 1;
         match (i32::try_from(index), i32::try_from(count)) {
