@@ -11,7 +11,7 @@ use crate::migration::{Applied, Migration, Recorded, pending};
 const LOCK: i64 = 0x6164_7075_6c73_6500;
 const ACTION: &str = "apply the migrations";
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         name: "current_state",
@@ -22,6 +22,11 @@ const MIGRATIONS: [Migration; 3] = [
         version: 3,
         name: "doubts_and_accounts",
         sql: include_str!("../../migrations/postgres/0003_doubts_and_accounts.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "scores_in_place",
+        sql: include_str!("../../migrations/postgres/0004_scores_in_place.sql"),
     },
 ];
 

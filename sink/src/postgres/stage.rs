@@ -4,17 +4,19 @@
 //! has written anything. A value that the server refuses undoes the attempt; the rows it came from are found
 //! (`isolate`), left out, and the batch is attempted again.
 
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
 use rand::RngExt as _;
+use tokio_postgres::error::SqlState;
 
 use super::failure::{Class, class, failed, unavailable};
 use super::isolate::{refused_rows, run};
 use super::offsets::{Advance, Refusal, advance, holds, plan};
 use super::rows::{Rows, rows};
 use super::{Positions, PostgresSink, STORE, TOPICS, tables, within};
-use crate::batch::{Selection, decode};
+use crate::batch::{At, Selection, decode};
 use crate::{Rejected, SinkError, SinkRecord, Written, metrics};
 
 const WRITING: &str = "write a batch";
@@ -266,20 +268,46 @@ async fn attempt(
     }
 }
 
+/// Sends all statements at once, one after the other, and then waits: a server that waits for each answer to be read before it gets
+/// the next statement does nothing most of the time. After the first that fails the others fail for that reason.
 async fn write_all(open: &Open, rows: &Rows<'_>) -> Result<(), tokio_postgres::Error> {
-    run(open, &tables::upsert_campaigns(), &rows.campaigns).await?;
-    run(open, &tables::delete_campaigns(), &rows.campaigns_gone).await?;
-    run(open, &tables::upsert_days(), &rows.days).await?;
-    run(open, &tables::delete_days(), &rows.days_gone).await?;
-    run(open, &tables::upsert_scores(), &rows.scores).await?;
-    run(open, &tables::delete_scores(), &rows.scores_gone).await?;
-    run(open, &tables::upsert_leads(), &rows.leads).await?;
-    run(open, &tables::delete_leads(), &rows.leads_gone).await?;
-    run(open, &tables::upsert_accounts(), &rows.accounts).await?;
-    run(open, &tables::delete_accounts(), &rows.accounts_gone).await?;
-    run(open, &tables::upsert_recommendations(), &rows.recommendations).await?;
-    run(open, &tables::upsert_alerts(), &rows.alerts).await?;
-    run(open, &tables::upsert_current_alerts(), &rows.alerts).await
+    let alerts = async {
+        write(open, tables::upsert_alerts(), &rows.alerts).await?;
+        write(open, tables::upsert_current_alerts(), &rows.alerts).await
+    };
+    let outcomes: [_; 12] = tokio::join!(
+        // In this order, the same in every transaction, so that two of them wait for each other's rows in one order.
+        biased;
+        write(open, tables::upsert_campaigns(), &rows.campaigns),
+        write(open, tables::delete_campaigns(), &rows.campaigns_gone),
+        write(open, tables::upsert_days(), &rows.days),
+        write(open, tables::delete_days(), &rows.days_gone),
+        write(open, tables::upsert_scores(), &rows.scores),
+        write(open, tables::delete_scores(), &rows.scores_gone),
+        write(open, tables::upsert_leads(), &rows.leads),
+        write(open, tables::delete_leads(), &rows.leads_gone),
+        write(open, tables::upsert_accounts(), &rows.accounts),
+        write(open, tables::delete_accounts(), &rows.accounts_gone),
+        write(open, tables::upsert_recommendations(), &rows.recommendations),
+        alerts,
+    )
+    .into();
+    let follows = |error: &tokio_postgres::Error| error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION);
+    let mut failures: Vec<tokio_postgres::Error> = outcomes.into_iter().filter_map(Result::err).collect();
+    let first = failures.iter().position(|error| !follows(error)).unwrap_or_default();
+    if failures.is_empty() { Ok(()) } else { Err(failures.swap_remove(first)) }
+}
+
+/// In a box: a dozen of them wait at once.
+fn write<'f, R: Sync>(
+    open: &'f Open,
+    statement: tables::Statement<R>,
+    rows: &'f [At<R>],
+) -> Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send + 'f>>
+where
+    At<R>: Sync,
+{
+    Box::pin(async move { run(open, &statement, rows).await })
 }
 
 fn count(rows: &Rows<'_>) -> Vec<(&'static str, usize)> {
