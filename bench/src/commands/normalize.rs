@@ -23,7 +23,7 @@ const NORMALIZE: Subject<'static> = Subject {
 
 /// Raw messages to facts.
 pub async fn normalize(options: &Options) -> anyhow::Result<Report> {
-    let size = Size { records: options.size(1_000_000, 4_000), seed: options.seed };
+    let size = Size { records: options.size(1_000_000, 20_000), seed: options.seed };
     let rates = if options.corpus == Kind::Hostile { raw::HOSTILE } else { raw::CLEAN };
     let mut report = Report::new("normalize", size.records);
     for _ in 0..options.run_count() {

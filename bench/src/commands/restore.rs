@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 
 /// Measures.
 pub async fn run(options: &Options) -> anyhow::Result<Report> {
-    let days = options.size(1_000_000, 3_000);
+    let days = options.size(1_000_000, 30_000);
     let mut report = Report::new("restore", days);
     for _ in 0..options.run_count() {
         report.add("score", once(options, days).await?);

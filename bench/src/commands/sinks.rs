@@ -29,7 +29,7 @@ const POSTGRES_TABLES: [&str; 2] = ["campaign_days", "scores"];
 
 /// Measures.
 pub async fn run(options: &Options) -> anyhow::Result<Report> {
-    let size = Size { records: options.size(400_000, 4_000), seed: options.seed };
+    let size = Size { records: options.size(400_000, 40_000), seed: options.seed };
     let mut report = Report::new("sinks", size.records);
     for _ in 0..options.run_count() {
         let engines = [Engine::Kafka, Engine::ClickHouse, Engine::Postgres];

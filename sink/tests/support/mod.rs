@@ -4,6 +4,7 @@
 pub(crate) mod clickhouse;
 pub(crate) mod cut;
 pub(crate) mod faults;
+pub(crate) mod postgres;
 
 use std::sync::mpsc;
 use std::sync::{Arc, OnceLock};
