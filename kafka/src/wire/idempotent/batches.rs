@@ -154,8 +154,8 @@ impl Partition {
 
     /// The first batch is in the log.
     pub(super) fn written(&mut self, shared: &Shared, topic: &str, number: i32, base_offset: i64) {
+        self.pass();
         let Some(batch) = self.batches.pop_front() else { return };
-        self.pass(&batch);
         metrics::count_produced(topic, u64::try_from(batch.count).unwrap_or_default());
         batch.answer(shared, |place| {
             let place = i64::try_from(place).unwrap_or_default();
@@ -165,17 +165,14 @@ impl Partition {
 
     /// The first batch is in the log already, nobody says where.
     pub(super) fn duplicate(&mut self, shared: &Shared, topic: &str) {
-        if let Some(batch) = self.batches.front() {
-            let (count, sent_as) = (batch.count, batch.sent_as);
-            if sent_as == Some(self.generation) {
-                self.sequence = sequence_after(self.sequence, count);
-            }
-        }
+        self.pass();
         self.give_up(shared, topic, || ProduceError::CalledDuplicate { topic: topic.to_owned() });
     }
 
-    fn pass(&mut self, batch: &Batch) {
-        if batch.sent_as == Some(self.generation) {
+    /// The first batch has its place in the sequence.
+    fn pass(&mut self) {
+        let first = self.batches.front().filter(|batch| batch.sent_as == Some(self.generation));
+        if let Some(batch) = first {
             self.sequence = sequence_after(self.sequence, batch.count);
         }
     }
@@ -224,14 +221,12 @@ impl Topic {
             let _ = taken.reply.send(Err(ProduceError::Refused { topic, reason }));
             return;
         };
-        if taken.key.is_none() && partition.batches.is_empty() {
+        let begins_keyless_batch = taken.key.is_none() && partition.batches.is_empty();
+        partition.append(taken, now_ms);
+        if begins_keyless_batch {
             // The next batch of records without a key goes to the next partition.
             self.keyless = (self.keyless + 1) % self.partitions.len();
-            let number = found.unwrap_or_default();
-            self.partitions[number].append(taken, now_ms);
-            return;
         }
-        partition.append(taken, now_ms);
     }
 
     /// The cluster has named the partitions and their leaders. A topic never loses partitions.
@@ -258,22 +253,25 @@ impl Topic {
     /// Gives up what has waited for too long. Returns whether some of it may be in the log.
     pub(super) fn expire(&mut self, shared: &Shared, patience: Duration, now: Instant) -> bool {
         let mut uncertain = false;
-        let (topic, seconds) = (self.name.clone(), patience.as_secs_f64());
-        let reason = format!("not written within {seconds:.1} s: {}", self.trouble);
-        let why = || match self.missing {
-            true => ProduceError::Refused { topic: topic.clone(), reason: reason.clone() },
-            false => ProduceError::NotAcknowledged { topic: topic.clone(), reason: reason.clone() },
+        let (name, trouble, missing) = (&self.name, &self.trouble, self.missing);
+        let why = || {
+            let topic = name.clone();
+            let reason = format!("not written within {:.1} s: {trouble}", patience.as_secs_f64());
+            match missing {
+                true => ProduceError::Refused { topic, reason },
+                false => ProduceError::NotAcknowledged { topic, reason },
+            }
         };
         while self.unplaced.front().is_some_and(|taken| now.duration_since(taken.since) > patience) {
             let Some(taken) = self.unplaced.pop_front() else { break };
-            metrics::count_delivery_failure(&topic);
+            metrics::count_delivery_failure(name);
             shared.answered(1, taken.bytes());
             let _ = taken.reply.send(Err(why()));
         }
         for partition in &mut self.partitions {
             while let Some(sent) = partition.expired(patience, now) {
                 uncertain |= sent;
-                partition.give_up(shared, &topic, why);
+                partition.give_up(shared, name, why);
             }
         }
         uncertain
