@@ -113,7 +113,8 @@ pub(super) struct BatchReader {
     /// The records as they came, or nothing when they were packed.
     plain: Bytes,
     unpacked: Vec<u8>,
-    packed: bool,
+    /// How much of that is this batch's; `None` when it was not packed.
+    unpacked_len: Option<usize>,
     at: usize,
     left: i32,
     base_offset: i64,
@@ -128,9 +129,9 @@ impl BatchReader {
         verify(batch)?;
         let compression = Compression::of(header.attributes)?;
         self.plain = batch.slice(HEADER..);
-        self.packed = compression.is_some();
+        self.unpacked_len = None;
         if let Some(compression) = compression {
-            compression.unpack(&self.plain, &mut self.unpacked)?;
+            self.unpacked_len = Some(compression.unpack(&self.plain, &mut self.unpacked)?);
             self.plain = Bytes::new();
         }
         self.at = 0;
@@ -153,7 +154,7 @@ impl BatchReader {
     }
 
     fn bytes(&self) -> &[u8] {
-        if self.packed { &self.unpacked } else { &self.plain }
+        self.unpacked_len.map_or(&self.plain[..], |length| &self.unpacked[..length])
     }
 
     /// Finds the next record.

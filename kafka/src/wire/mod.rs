@@ -17,6 +17,7 @@ mod encoder;
 mod fetcher;
 mod idempotent;
 mod leaders;
+mod lz4;
 mod produce;
 mod record;
 mod transactor;
