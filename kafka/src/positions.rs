@@ -22,6 +22,8 @@ pub(crate) struct Positions {
     entries: Vec<Position>,
     /// `slots[topic][partition]` is an index into `entries`.
     slots: Vec<Vec<Option<usize>>>,
+    /// The entry of the record before: records of a partition come together.
+    last: usize,
 }
 
 /// What became of a transaction whose outcome was unknown.
@@ -73,12 +75,12 @@ impl Positions {
 
     /// Admits the next record of a partition and moves past it.
     pub(crate) fn admit(&mut self, topic: &str, partition: i32, offset: i64, dense: bool) -> Admission {
-        let slot = self.topics.iter().position(|name| &**name == topic).and_then(|topic| {
-            let index = usize::try_from(partition).ok()?;
-            self.slots[topic].get(index).copied().flatten()
-        });
-        let Some(slot) = slot else { return Admission::Skip };
-        let entry = &mut self.entries[slot];
+        let is_last = |entry: &Position| entry.partition == partition && *self.topics[entry.topic] == *topic;
+        if !self.entries.get(self.last).is_some_and(is_last) {
+            let Some(slot) = self.slot(topic, partition) else { return Admission::Skip };
+            self.last = slot;
+        }
+        let entry = &mut self.entries[self.last];
         if offset < entry.next {
             return Admission::Skip;
         }
@@ -87,6 +89,11 @@ impl Positions {
         }
         entry.next = offset + 1;
         Admission::Process
+    }
+
+    fn slot(&self, topic: &str, partition: i32) -> Option<usize> {
+        let topic = self.topics.iter().position(|name| &**name == topic)?;
+        self.slots[topic].get(usize::try_from(partition).ok()?).copied().flatten()
     }
 
     fn list(&self, offset: impl Fn(&Position) -> Option<i64>) -> Vec<(TopicPartition, i64)> {

@@ -16,7 +16,7 @@ use ingest::{Ack, Record, RecordSink};
 use schemas::{TimestampMs, Topic};
 use tokio_util::sync::CancellationToken;
 
-use super::posting::post_all;
+use super::posting::Door;
 use super::{SETTLE, figures};
 use crate::Options;
 use crate::process::Process;
@@ -97,9 +97,10 @@ async fn posted(
     tokio::time::sleep(SETTLE).await;
     let (startup, started) = (door.cpu_seconds()?, Instant::now());
     let posts = messages(options, requests)?;
-    let (url, secret) = (format!("http://{address}/webhooks/crm/{SOURCE}"), secret.clone());
+    let path = format!("/webhooks/crm/{SOURCE}");
+    let to = Door { address: address.to_owned(), path, secret: secret.clone(), connections };
     let waiting = spinner(&format!("posting {requests} webhooks"));
-    tokio::task::spawn_blocking(move || post_all(&url, &secret, posts, connections)).await??;
+    tokio::task::spawn_blocking(move || to.post_all(posts)).await??;
     waiting.finish_and_clear();
     figures(door, requests, (door.cpu_seconds()?, startup, started.elapsed().as_secs_f64()))
 }

@@ -4,10 +4,10 @@
 //! Each webhook creates a lead of the next campaign, so the leads that a score counts tell how many of its campaign's webhooks it has
 //! seen. Roles are processes of their own, on the machine that also carries the engines and this program.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, ensure};
 use devstack::Engine;
 use ingest::sample::CrmMessage;
 use ingest::webhook::Secret;
@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::float;
 use super::latency::{START, summary};
-use super::posting::{agent, post};
+use super::posting::{Door, Post};
 use crate::process::Process;
 use crate::report::{Figures, Report};
 use crate::site::{Site, free_address};
@@ -25,7 +25,7 @@ const CRM: &str = "sample";
 const ROLES: [&[&str]; 4] = [&["ingest"], &["normalize"], &["score"], &["sink", "postgres"]];
 const CAMPAIGNS: u64 = 500;
 /// Requests under way at once; a sender that waits for its answer does not hold up the others.
-const SENDERS: u64 = 240;
+const SENDERS: usize = 240;
 /// The beginning of the warm-up is slower by this factor.
 const SLOWER: u64 = 5;
 /// Postgres is asked so often; no latency is known better than this. At high rates less often: looking takes CPU from what is looked
@@ -66,12 +66,13 @@ async fn once(plan: Plan, options: &Options) -> anyhow::Result<Figures> {
     }
     opened(&mut roles[0], &door).await?;
     let start = Instant::now() + START;
-    let url = format!("http://{door}/webhooks/crm/{CRM}");
+    let path = format!("/webhooks/crm/{CRM}");
+    let to = Door { address: door, path, secret, connections: SENDERS };
     let failed = std::sync::Arc::new(AtomicBool::new(false));
     let sending = {
         let failed = std::sync::Arc::clone(&failed);
         tokio::task::spawn_blocking(move || {
-            let sent = plan.send(&url, &secret, start);
+            let sent = plan.send(&to, start);
             failed.store(sent.is_err(), Ordering::Release);
             sent
         })
@@ -129,27 +130,11 @@ impl Plan {
     }
 
     /// Posts each webhook when it is due. Returns how late the latest was sent.
-    fn send(self, url: &str, secret: &Secret, start: Instant) -> anyhow::Result<Duration> {
-        let next = AtomicU64::new(0);
-        let agent = agent(usize::try_from(SENDERS)?);
-        std::thread::scope(|scope| {
-            let send_some = || {
-                let mut latest = Duration::ZERO;
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= self.webhooks {
-                        return anyhow::Ok(latest);
-                    }
-                    let due = start + self.due(number);
-                    std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                    latest = latest.max(due.elapsed());
-                    post(&agent, url, secret, &webhook(number)?)?;
-                }
-            };
-            let senders: Vec<_> = (0..SENDERS).map(|_| scope.spawn(send_some)).collect();
-            senders.into_iter().try_fold(Duration::ZERO, |latest, sender| {
-                Ok(latest.max(sender.join().map_err(|_| anyhow!("a sender panicked"))??))
-            })
+    fn send(self, to: &Door, start: Instant) -> anyhow::Result<Duration> {
+        let mut numbers = 0..self.webhooks;
+        to.post(move || {
+            let number = numbers.next()?;
+            Some(webhook(number).map(|message| Post { due: start + self.due(number), message }))
         })
     }
 

@@ -8,7 +8,7 @@ use ingest::sample::{SampleMessage, SampleOptions, generate};
 use ingest::webhook::Secret;
 use schemas::{TimestampMs, Topic};
 
-use super::posting::post_all;
+use super::posting::Door;
 use crate::Options;
 use crate::report::{Figures, Report};
 use crate::site::{Site, free_address, spinner};
@@ -73,9 +73,10 @@ async fn once(campaigns: u32, options: &Options) -> anyhow::Result<Figures> {
     });
     loaded.await?;
     let messages = rows + posts.len() as u64;
-    let url = format!("http://{door}/webhooks/crm/{CRM}");
+    let path = format!("/webhooks/crm/{CRM}");
+    let to = Door { address: door, path, secret, connections: CONNECTIONS };
     let waiting = spinner(&format!("posting {} webhooks", posts.len()));
-    tokio::task::spawn_blocking(move || post_all(&url, &secret, posts, CONNECTIONS)).await??;
+    tokio::task::spawn_blocking(move || to.post_all(posts)).await??;
     waiting.finish_and_clear();
     for (group, topics) in GROUPS {
         site.drained(&mut role, group, topics).await?;

@@ -53,7 +53,10 @@ impl Compression {
         match self {
             Self::Lz4 => {
                 let decoder = lz4_flex::frame::FrameDecoder::new(&packed[..]);
-                decoder.take(UNPACKED_MAX as u64 + 1).read_to_end(unpacked).map_err(|error| error.to_string())?;
+                decoder
+                    .take(UNPACKED_MAX as u64 + 1)
+                    .read_to_end(unpacked)
+                    .map_err(|error| error.to_string())?;
             }
             Self::Gzip => Gzip::decompress(&mut packed.clone(), |bytes| foreign(unpacked, bytes))
                 .map_err(|error| error.to_string())?,

@@ -15,8 +15,8 @@ use crate::wire::connection::Connection;
 use crate::wire::encoder::BatchWriter;
 use crate::wire::leaders::Broker;
 
-/// Buffers kept for the next batches.
-const KEPT_BUFFERS: usize = 16;
+/// Bytes of the buffers that are kept for the next batches.
+const KEPT_BYTES: usize = 8 << 20;
 
 /// A topic that is written to.
 #[derive(Debug)]
@@ -85,24 +85,35 @@ impl Leader {
 /// Buffers of batches that were sent, for the next ones.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
+    /// The largest last: it goes to whoever asks first, since a batch that grows is copied again and again.
     free: Vec<BytesMut>,
+    bytes: usize,
     /// What batches are packed into.
     pub(super) packing: BytesMut,
 }
 
 impl Buffers {
     pub(super) fn take(&mut self) -> BytesMut {
-        self.free.pop().unwrap_or_default()
+        let buffer = self.free.pop().unwrap_or_default();
+        self.bytes -= buffer.capacity();
+        buffer
     }
 
     pub(super) fn recycle(&mut self, request: ProduceRequest) {
         let partitions = request.topic_data.into_iter().flat_map(|topic| topic.partition_data);
         for records in partitions.filter_map(|partition| partition.records) {
-            if self.free.len() < KEPT_BUFFERS
-                && let Ok(buffer) = records.try_into_mut()
-            {
-                self.free.push(buffer);
+            if let Ok(buffer) = records.try_into_mut() {
+                self.keep(buffer);
             }
+        }
+    }
+
+    fn keep(&mut self, buffer: BytesMut) {
+        let size = buffer.capacity();
+        if self.bytes + size <= KEPT_BYTES {
+            let at = self.free.partition_point(|other| other.capacity() < size);
+            self.free.insert(at, buffer);
+            self.bytes += size;
         }
     }
 }
@@ -129,4 +140,20 @@ pub(super) fn check(answer: kafka_protocol::messages::ProduceResponse) -> Result
         }
     }
     failed.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_buffer_is_used_again_first_and_no_more_bytes_are_kept_than_allowed() {
+        let mut buffers = Buffers::default();
+        for size in [5_000, 70_000, 200, KEPT_BYTES, KEPT_BYTES - 75_200] {
+            buffers.keep(BytesMut::with_capacity(size));
+        }
+        let taken: Vec<usize> = (0..5).map(|_| buffers.take().capacity()).collect();
+        assert_eq!(taken, [KEPT_BYTES - 75_200, 70_000, 5_000, 200, 0]);
+        assert_eq!(buffers.bytes, 0);
+    }
 }
