@@ -2,7 +2,8 @@
 //!
 //! A small transaction is no sign of a backlog: it ends when nothing more is at hand, so that a record is visible as soon as
 //! commits allow. A large one is likely to have overtaken the fetching for a moment only: it ends after a pause, or when it
-//! is old enough. Where commits are slow, transactions grow with them, so that at least half of the time goes into records.
+//! is old enough. Where commits are slow, transactions grow with them, so that at least half of the time goes into records;
+//! a small one only where two commits in a row were slow, because a single pause of a broker is over when it is noticed.
 
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ pub(super) struct Pace {
     idle: Duration,
     interval_max: Duration,
     last_commit: Option<(Instant, Instant)>,
+    /// What the commit before the last one took.
+    cost_before: Duration,
 }
 
 /// An open transaction, as far as its end depends on it.
@@ -38,6 +41,7 @@ impl Pace {
             idle: config.commit_interval_idle,
             interval_max: config.commit_interval.max(config.transaction_timeout / 10),
             last_commit: None,
+            cost_before: Duration::ZERO,
         }
     }
 
@@ -49,26 +53,41 @@ impl Pace {
     }
 
     pub(super) fn committed(&mut self, begin: Instant, end: Instant) {
+        self.cost_before = self.cost();
         self.last_commit = Some((begin, end));
+    }
+
+    /// What the last commit took.
+    fn cost(&self) -> Duration {
+        self.last_commit.map_or(Duration::ZERO, |(begin, end)| end.duration_since(begin))
     }
 
     /// How old a transaction becomes under load.
     fn interval(&self) -> Duration {
-        let cost = self.last_commit.map_or(Duration::ZERO, |(begin, end)| end.duration_since(begin));
-        self.interval.max(cost.min(self.interval_max))
+        self.interval.max(self.cost().min(self.interval_max))
+    }
+
+    /// How long a small transaction waits in any case: as long as both of the last two commits took, from the end of the
+    /// last one.
+    fn rest(&self, now: Instant) -> Duration {
+        let Some((_, end)) = self.last_commit else { return Duration::ZERO };
+        let rest = self.cost().min(self.cost_before).min(self.interval);
+        rest.saturating_sub(now.duration_since(end))
     }
 
     /// Whether it ends here. Asked after the records at hand, and when there are none with how long there have been none.
     pub(super) fn is_due(&self, age: Age, records: usize, pause: Option<Duration>, now: Instant) -> bool {
-        let waited = |pause| if records < SMALL { now.duration_since(age.waiting_since) } else { pause };
-        now.duration_since(age.since) >= self.interval()
-            || pause.is_some_and(|pause| waited(pause) >= self.idle)
+        let has_waited = |pause| match records < SMALL {
+            true => now.duration_since(age.waiting_since) >= self.idle && self.rest(now).is_zero(),
+            false => pause >= self.idle,
+        };
+        now.duration_since(age.since) >= self.interval() || pause.is_some_and(has_waited)
     }
 
     /// How long the next record may be waited for once none is at hand.
     pub(super) fn patience(&self, age: Age, records: usize, now: Instant) -> Duration {
         let left = self.interval().saturating_sub(now.duration_since(age.since));
-        let small = self.idle.saturating_sub(now.duration_since(age.waiting_since));
+        let small = self.idle.saturating_sub(now.duration_since(age.waiting_since)).max(self.rest(now));
         left.min(if records < SMALL { small } else { self.idle })
     }
 }
@@ -108,6 +127,20 @@ mod tests {
         assert!(pace.is_due(at_once, 10, NONE_AT_HAND, start + ms(20)));
         let later = pace.begin(start + ms(22));
         assert!(!pace.is_due(later, 10, NONE_AT_HAND, start + ms(22)));
+    }
+
+    #[test]
+    fn a_small_transaction_waits_for_as_long_as_two_commits_in_a_row_took() {
+        let (mut pace, start) = (pace(), Instant::now());
+        pace.committed(start, start + ms(40));
+        let begun = start + ms(40);
+        assert!(pace.is_due(pace.begin(begun), 10, NONE_AT_HAND, begun), "one slow commit is a pause");
+        pace.committed(begun, begun + ms(60));
+        let begun = begun + ms(60);
+        let age = pace.begin(begun);
+        assert!(!pace.is_due(age, 10, NONE_AT_HAND, begun + ms(39)));
+        assert_eq!(pace.patience(age, 10, begun + ms(30)), ms(10));
+        assert!(pace.is_due(age, 10, NONE_AT_HAND, begun + ms(40)));
     }
 
     #[test]
