@@ -7,7 +7,7 @@ pub(crate) fn read<'a, T: TopicValue<'a>>(datum: &'a [u8], record: &str, list_it
     if record != T::RECORD {
         return None;
     }
-    let mut from = Datum { bytes: datum, at: 0, list_items_max };
+    let mut from = Datum::new(datum, list_items_max);
     let value = T::read(&mut from)?;
     if from.at < datum.len() {
         return None;
@@ -23,6 +23,10 @@ pub struct Datum<'a> {
 }
 
 impl<'a> Datum<'a> {
+    pub(super) fn new(bytes: &'a [u8], list_items_max: usize) -> Self {
+        Self { bytes, at: 0, list_items_max }
+    }
+
     #[inline]
     pub(super) fn byte(&mut self) -> Option<u8> {
         let byte = *self.bytes.get(self.at)?;
