@@ -171,8 +171,10 @@ impl Decoder {
     /// Every error but [`CodecError::Registry`] is a property of the bytes and stays the same when tried again.
     pub fn decode<'a, T: TopicValue<'a>>(&mut self, bytes: Option<&'a [u8]>) -> Result<T, CodecError> {
         let (Known { schema, record }, datum) = self.unframed(bytes)?;
-        let plain = record.and_then(|record| datum::read(datum, record, LIST_ITEMS_MAX));
-        plain.map_or_else(|| decoded(schema, datum), Ok)
+        if let Some(value) = record.and_then(|record| datum::read(datum, record, LIST_ITEMS_MAX)) {
+            return Ok(value);
+        }
+        decoded(schema, datum)
     }
 
     /// The schema that a value was written with, and the value.

@@ -38,13 +38,15 @@ pub(super) fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 #[inline]
 fn folded(out: &mut Vec<u8>, folded: u64) {
     // Most numbers are small: lengths, counts.
-    match u8::try_from(folded) {
-        Ok(byte) if byte < MORE => out.push(byte),
+    let ([low, ..], [high, ..]) = (folded.to_le_bytes(), (folded >> BITS).to_le_bytes());
+    match folded {
+        0..0x80 => out.push(low),
+        0x80..0x4000 => out.extend_from_slice(&[low | MORE, high]),
         _ => folded_of_many(out, folded),
     }
 }
 
-/// A number that has two bytes or more. Out of line, so that there is less to copy wherever a number is written.
+/// A number that has three bytes or more. Out of line, so that there is less to copy wherever a number is written.
 #[inline(never)]
 fn folded_of_many(out: &mut Vec<u8>, mut folded: u64) {
     let bytes = (u64::BITS - folded.leading_zeros()).div_ceil(BITS) as usize;
@@ -56,12 +58,12 @@ fn folded_of_many(out: &mut Vec<u8>, mut folded: u64) {
         return;
     }
     while folded >= u64::from(MORE) {
-        #[expect(clippy::cast_possible_truncation, reason = "the lowest bits are what is wanted")]
-        out.push(folded as u8 | MORE);
+        let [low, ..] = folded.to_le_bytes();
+        out.push(low | MORE);
         folded >>= BITS;
     }
-    #[expect(clippy::cast_possible_truncation, reason = "what is left has seven bits")]
-    out.push(folded as u8);
+    let [last, ..] = folded.to_le_bytes();
+    out.push(last);
 }
 
 /// Parts a number of 56 bits into the lower seven bits of each of eight bytes, half by half.
