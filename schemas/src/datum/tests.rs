@@ -146,7 +146,7 @@ fn any_datum<'s>(
         }
         "null" => {}
         "boolean" => out.push((dice.next() & 1).try_into().unwrap()),
-        "int" => write::long(out, i64::from(dice.long() as i32)),
+        "int" => write::long(out, (dice.next().cast_signed() >> 32) >> dice.below(32)),
         "long" => write::long(out, dice.long()),
         "double" => out.extend_from_slice(&(dice.long() as f64 / 8.0).to_le_bytes()),
         "string" | "bytes" => write::bytes(out, dice.text().as_bytes()),
