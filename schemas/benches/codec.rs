@@ -3,20 +3,19 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use schemas::record::{CampaignDay, CampaignScore, Event, RawEvent};
-use schemas::{Schemas, Topic, examples};
-use serde::{Deserialize, Serialize};
+use schemas::{Schemas, Topic, TopicValue, examples};
 
 fn main() {
     divan::main();
 }
 
-fn encoded<T: Serialize>(topic: Topic, value: &T) -> &'static [u8] {
+fn encoded<'a, T: TopicValue<'a>>(topic: Topic, value: &T) -> &'static [u8] {
     let mut bytes = Vec::new();
     Schemas::compiled().encoder(topic).encode(value, &mut bytes).expect("examples encode");
     bytes.leak()
 }
 
-fn decode<T: Serialize + Deserialize<'static>>(bencher: Bencher, topic: Topic) {
+fn decode<T: TopicValue<'static>>(bencher: Bencher, topic: Topic) {
     let bytes = encoded(topic, &examples::of::<T>(topic).remove(0));
     let mut decoder = Schemas::compiled().decoder();
     bencher
@@ -24,7 +23,7 @@ fn decode<T: Serialize + Deserialize<'static>>(bencher: Bencher, topic: Topic) {
         .bench_local(|| decoder.decode::<T>(black_box(Some(bytes))).is_ok());
 }
 
-fn encode<T: Serialize + Deserialize<'static>>(bencher: Bencher, topic: Topic) {
+fn encode<T: TopicValue<'static>>(bencher: Bencher, topic: Topic) {
     let value = examples::of::<T>(topic).remove(0);
     let mut encoder = Schemas::compiled().encoder(topic);
     let mut out = Vec::with_capacity(4_096);

@@ -15,7 +15,7 @@ use serde_avro_fast::de::read::SliceRead;
 use serde_avro_fast::de::{DeserializerConfig, DeserializerState};
 use serde_avro_fast::ser::{SerializerConfig, SerializerState};
 
-use crate::{CodecError, RegistryClient, RegistryError, Topic, datum};
+use crate::{CodecError, RegistryClient, RegistryError, Topic, TopicValue, datum};
 
 const MAGIC: u8 = 0;
 const HEADER_BYTES: usize = 5;
@@ -142,10 +142,10 @@ impl Encoder {
     ///
     /// # Errors
     /// When the value does not fit the topic's schema, which the tests of this crate rule out for its own types.
-    pub fn encode<T: Serialize>(&mut self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    pub fn encode<'a, T: TopicValue<'a>>(&mut self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let start = out.len();
         out.extend_from_slice(&self.header);
-        if datum::write(value, self.record, out).is_ok() {
+        if datum::write(value, self.record, out) {
             return Ok(());
         }
         // The codec of any schema finds the words for what is wrong.
@@ -169,10 +169,12 @@ impl Decoder {
     ///
     /// # Errors
     /// Every error but [`CodecError::Registry`] is a property of the bytes and stays the same when tried again.
-    pub fn decode<'a, T: Deserialize<'a>>(&mut self, bytes: Option<&'a [u8]>) -> Result<T, CodecError> {
+    pub fn decode<'a, T: TopicValue<'a>>(&mut self, bytes: Option<&'a [u8]>) -> Result<T, CodecError> {
         let (Known { schema, record }, datum) = self.unframed(bytes)?;
-        let plain = record.and_then(|record| datum::read(datum, record, LIST_ITEMS_MAX));
-        plain.map_or_else(|| decoded(schema, datum), Ok)
+        if let Some(value) = record.and_then(|record| datum::read(datum, record, LIST_ITEMS_MAX)) {
+            return Ok(value);
+        }
+        decoded(schema, datum)
     }
 
     /// The schema that a value was written with, and the value.

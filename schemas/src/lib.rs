@@ -16,6 +16,7 @@ mod key;
 pub mod record;
 #[cfg(feature = "codec")]
 mod registry;
+mod text;
 mod topics;
 mod units;
 mod money;
@@ -23,10 +24,13 @@ mod money;
 #[cfg(feature = "codec")]
 pub use codec::{Decoder, Encoder, Schemas};
 #[cfg(feature = "codec")]
+pub use datum::TopicValue;
+#[cfg(feature = "codec")]
 pub use error::{CodecError, RegistryError};
 pub use key::{AccountKey, CampaignKey, DayKey, lead_key};
 pub use money::{Micros, ParseMoneyError};
 #[cfg(feature = "codec")]
 pub use registry::{Compatibility, RegistryClient};
+pub use text::text;
 pub use topics::{Cleanup, Topic, TopicSpec, TopicsError};
 pub use units::{Day, TimestampMs};

@@ -143,7 +143,7 @@ impl Reading {
             }
             Err(error) => return self.refuse(codec_code(&error)),
         };
-        let Ok(key) = record.key.map(std::str::from_utf8).transpose() else {
+        let Ok(key) = record.key.map(schemas::text).transpose() else {
             return self.refuse("KEY_INVALID");
         };
         self.replayed.events += 1;

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use ingest::webhook::{self, CrmLimits, CrmSource};
 use ingest::{Ack, RecordSink, SinkError};
 use kafka::{Placement, ProduceError, Producer};
-use schemas::{Encoder, TimestampMs, Topic};
+use schemas::{Encoder, TimestampMs, Topic, TopicValue};
 
 use super::Context;
 use crate::config::{Config, ms};
@@ -130,7 +130,7 @@ impl ProducerSink {
         Ok(())
     }
 
-    fn encode<T: serde::Serialize>(&self, topic: Topic, value: &T) -> Result<Vec<u8>, SinkError> {
+    fn encode<'a, T: TopicValue<'a>>(&self, topic: Topic, value: &T) -> Result<Vec<u8>, SinkError> {
         let mut encoders = self.encoders.lock().unwrap_or_else(PoisonError::into_inner);
         let encoder = encoders.entry(topic).or_insert_with(|| self.schemas.encoder(topic));
         let mut bytes = Vec::with_capacity(512);

@@ -186,7 +186,7 @@ impl NormalizeOutput for Output<'_, '_> {
 
 /// The key of a record of our own compacted topics.
 pub(super) fn text_key<'a>(record: &ConsumedRecord<'a>) -> Result<&'a str, StageError> {
-    record.key.and_then(|key| std::str::from_utf8(key).ok()).ok_or_else(|| {
+    record.key.and_then(|key| schemas::text(key).ok()).ok_or_else(|| {
         StageError::failed(format!(
             "{}-{} offset {}: the key is not text; was the topic written to by something else?",
             record.topic, record.partition, record.offset

@@ -108,7 +108,7 @@ impl Stage for Score {
 
     fn process(&mut self, record: ConsumedRecord<'_>, out: &mut Outputs<'_>) -> Result<(), StageError> {
         let (refused, observed_at) = match self.decoder.decode::<Event<'_>>(record.value) {
-            Ok(mut event) => match record.key.map(std::str::from_utf8).transpose() {
+            Ok(mut event) => match record.key.map(schemas::text).transpose() {
                 Ok(key) => {
                     if matches!(event.body, EventBody::Tick(_)) && seeded("bug.window_off_by_one_day") {
                         event.observed_at.0 -= DAY_MS;

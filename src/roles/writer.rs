@@ -2,8 +2,7 @@
 
 use kafka::{ConsumedRecord, Outputs, Placement, Record, StageError};
 use schemas::record::{DeadLetter, Header, Origin};
-use schemas::{Encoder, TimestampMs, Topic};
-use serde::Serialize;
+use schemas::{Encoder, TimestampMs, Topic, TopicValue};
 
 use super::Context;
 use crate::metrics;
@@ -26,7 +25,7 @@ impl Writer {
     }
 
     /// Writes a value.
-    pub fn write<T: Serialize>(
+    pub fn write<'a, T: TopicValue<'a>>(
         &mut self,
         out: &mut Outputs<'_>,
         placement: Placement,

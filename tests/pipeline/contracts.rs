@@ -69,7 +69,7 @@ fn every_raw_example_becomes_rows_in_both_stores() {
 }
 
 /// Writes the examples of a topic under their keys, each twice, and returns the keys.
-fn replay<T: serde::Serialize + serde::de::Deserialize<'static>>(
+fn replay<T: schemas::TopicValue<'static>>(
     installation: &Installation,
     topic: Topic,
     key: impl Fn(usize, &T) -> String,

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, bail};
 use schemas::record::{CampaignScore, Event};
-use schemas::{Schemas, Topic, examples};
-use serde::{Deserialize, Serialize};
+use schemas::{Schemas, Topic, TopicValue, examples};
 
 use crate::process::Process;
 use crate::site::Site;
@@ -74,7 +73,7 @@ async fn ready(peer: &mut Process, words: &str) -> anyhow::Result<()> {
 }
 
 /// The id that the values of a topic are framed with, found in a record as any reader would find it.
-fn schema_id<T: Serialize + Deserialize<'static>>(topic: Topic) -> anyhow::Result<u32> {
+fn schema_id<T: TopicValue<'static>>(topic: Topic) -> anyhow::Result<u32> {
     let example = examples::of::<T>(topic).into_iter().next().context("a topic has an example")?;
     let mut bytes = Vec::new();
     Schemas::compiled().encoder(topic).encode(&example, &mut bytes)?;

@@ -6,8 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use kafka::{KafkaSettings, Placement, Record, TransactionalUpload};
-use schemas::{Encoder, Schemas, Topic};
-use serde::Serialize;
+use schemas::{Encoder, Schemas, Topic, TopicValue};
 
 use crate::corpus::steady::Damage;
 
@@ -38,13 +37,13 @@ impl Loader {
     }
 
     /// Adds a record.
-    pub fn put<T: Serialize>(&mut self, topic: Topic, key: &str, value: &T) -> anyhow::Result<()> {
+    pub fn put<'a, T: TopicValue<'a>>(&mut self, topic: Topic, key: &str, value: &T) -> anyhow::Result<()> {
         self.encode(topic, value)?;
         self.send(topic, Placement::ByKey, key)
     }
 
     /// Adds a record to a partition.
-    pub fn put_in<T: Serialize>(
+    pub fn put_in<'a, T: TopicValue<'a>>(
         &mut self,
         topic: Topic,
         partition: i32,
@@ -56,7 +55,7 @@ impl Loader {
     }
 
     /// Adds a record that nobody can read.
-    pub fn put_damaged<T: Serialize>(
+    pub fn put_damaged<'a, T: TopicValue<'a>>(
         &mut self,
         topic: Topic,
         key: &str,
@@ -73,7 +72,7 @@ impl Loader {
     }
 
     /// Puts the framed value into the buffer.
-    fn encode<T: Serialize>(&mut self, topic: Topic, value: &T) -> anyhow::Result<()> {
+    fn encode<'a, T: TopicValue<'a>>(&mut self, topic: Topic, value: &T) -> anyhow::Result<()> {
         let at = self.position(topic);
         self.buffer.clear();
         Ok(self.topics[at].2.encode(value, &mut self.buffer)?)

@@ -3,8 +3,7 @@
 use std::hint::black_box;
 
 use schemas::record::{CampaignDay, CampaignScore, Event};
-use schemas::{Encoder, Schemas, Topic};
-use serde::{Deserialize, Serialize};
+use schemas::{Encoder, Schemas, Topic, TopicValue};
 
 use super::Ready;
 use crate::corpus::Size;
@@ -57,7 +56,7 @@ pub(super) fn encode_score(items: u64) -> anyhow::Result<Ready> {
     encoding::<CampaignScore<'static>>(Topic::Scores, &rows(Topic::Scores, items)?)
 }
 
-fn decoding<T: Deserialize<'static> + 'static>(all: Vec<Lasting>) -> Ready {
+fn decoding<T: TopicValue<'static> + 'static>(all: Vec<Lasting>) -> Ready {
     let mut decoder = Schemas::compiled().decoder();
     Box::new(move || {
         for bytes in &all {
@@ -67,10 +66,7 @@ fn decoding<T: Deserialize<'static> + 'static>(all: Vec<Lasting>) -> Ready {
     })
 }
 
-fn encoding<T: Serialize + Deserialize<'static> + 'static>(
-    topic: Topic,
-    all: &[Lasting],
-) -> anyhow::Result<Ready> {
+fn encoding<T: TopicValue<'static> + 'static>(topic: Topic, all: &[Lasting]) -> anyhow::Result<Ready> {
     let schemas = Schemas::compiled();
     let (mut decoder, mut encoder) = (schemas.decoder(), schemas.encoder(topic));
     let values: Vec<T> = all.iter().map(|bytes| decoder.decode(Some(bytes))).collect::<Result<_, _>>()?;
@@ -101,7 +97,7 @@ fn rows(topic: Topic, items: u64) -> anyhow::Result<Vec<Lasting>> {
     Ok(all)
 }
 
-fn framed<T: Serialize>(encoder: &mut Encoder, value: &T) -> anyhow::Result<Lasting> {
+fn framed<'a, T: TopicValue<'a>>(encoder: &mut Encoder, value: &T) -> anyhow::Result<Lasting> {
     let mut bytes = Vec::new();
     encoder.encode(value, &mut bytes)?;
     Ok(bytes.leak())

@@ -2,7 +2,8 @@
 //! producing to a topic that was looked up once, and waiting for acknowledgements to the moment; and the memory it works in.
 //!
 //! Promises that nothing native outlives what it belongs to: records die before their queue, the queue and the topics
-//! before their client. The only unsafe code of the product, and called by this crate's loops only.
+//! before their client. Beside the check of short texts in `schemas` the only unsafe code of the product, and called by this
+//! crate's loops only.
 
 #![allow(unsafe_code)]
 

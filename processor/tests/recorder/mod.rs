@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use processor::{Policy, ScoreOutput, Scorer};
 use schemas::record::{Account, Alert, Campaign, CampaignDay, CampaignScore, Recommendation, Watermark};
-use schemas::{Encoder, Schemas, Topic};
-use serde::Serialize;
+use schemas::{Encoder, Schemas, Topic, TopicValue};
 
 pub(crate) struct Recorder {
     schemas: Arc<Schemas>,
@@ -28,7 +27,7 @@ impl Recorder {
         Self { schemas, encoders, log: Vec::new(), latest, tombstones: BTreeSet::new() }
     }
 
-    fn put<T: Serialize>(&mut self, topic: Topic, key: &str, record: &T) -> Result<(), Infallible> {
+    fn put<'a, T: TopicValue<'a>>(&mut self, topic: Topic, key: &str, record: &T) -> Result<(), Infallible> {
         let mut bytes = Vec::new();
         self.encoders.get_mut(&topic).unwrap().encode(record, &mut bytes).unwrap();
         self.log.push((topic, key.to_owned(), bytes.clone()));
@@ -80,7 +79,7 @@ impl Recorder {
         self.log.iter().filter(|(written, _, _)| *written == topic).count()
     }
 
-    pub(crate) fn decode<'a, T: serde::Deserialize<'a>>(&self, bytes: Option<&'a [u8]>) -> T {
+    pub(crate) fn decode<'a, T: TopicValue<'a>>(&self, bytes: Option<&'a [u8]>) -> T {
         self.schemas.decoder().decode(bytes).unwrap()
     }
 }

@@ -1,49 +1,60 @@
 //! The Avro datum of a record in the order of its Rust type, which the tests of this crate hold to be the order of this
 //! build's schema. No field is looked up by name, so both directions cost a fraction of what the codec of any schema does.
 //!
-//! Promises the bytes and the values that the codec of any schema would give. Writing refuses what Avro cannot say.
-//! Reading refuses whatever is not plainly in order (damage, blocks of lists with sizes, numbers longer than they need be):
-//! then the codec of any schema is asked, so there is one judgement and one set of errors. [`crate::Encoder`] and
-//! [`crate::Decoder`] are the only callers.
+//! Promises the bytes and the values that the codec of any schema would give. Reading refuses whatever is not plainly in
+//! order (damage, blocks of lists with sizes, numbers longer than they need be): then the codec of any schema is asked, so
+//! there is one judgement and one set of errors. [`crate::Encoder`] and [`crate::Decoder`] are the only callers.
 
 mod read;
 mod write;
+mod values;
+mod records;
 
+use serde::{Deserialize, Serialize};
+
+pub(crate) use read::Datum;
 pub(crate) use read::read;
 pub(crate) use write::write;
 
-/// Not plainly in order, or not to be said in Avro. Carries nothing: the codec of any schema finds the words.
-#[derive(Debug)]
-pub(crate) struct NotPlain;
-
-impl std::fmt::Display for NotPlain {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the record is not plainly in the order of its schema")
-    }
+/// A value of a topic: one of the records of [`crate::record`] that stand alone.
+pub trait TopicValue<'a>: Plain<'a> + Serialize + Deserialize<'a> {
+    /// The name of its record in the schema.
+    const RECORD: &'static str;
 }
 
-impl std::error::Error for NotPlain {}
+/// What datums are made of.
+pub trait Plain<'a>: Sized {
+    /// Takes the value from the front of what is left, if it is plainly there.
+    fn read(from: &mut Datum<'a>) -> Option<Self>;
 
-impl serde::ser::Error for NotPlain {
-    fn custom<T: std::fmt::Display>(_: T) -> Self {
-        Self
+    /// Appends the value.
+    fn write(&self, out: &mut Vec<u8>);
+
+    /// Takes a value that may be absent. It is the second branch of a union, beside nothing.
+    #[inline]
+    fn read_option(from: &mut Datum<'a>) -> Option<Option<Self>> {
+        match from.index()? {
+            0 => Some(None),
+            1 => Some(Some(Self::read(from)?)),
+            _ => None,
+        }
     }
-}
 
-impl serde::de::Error for NotPlain {
-    fn custom<T: std::fmt::Display>(_: T) -> Self {
-        Self
+    /// Appends a value that may be absent.
+    #[inline]
+    fn write_option(value: Option<&Self>, out: &mut Vec<u8>) {
+        write::index(out, value.is_some().into());
+        if let Some(value) = value {
+            value.write(out);
+        }
     }
 }
 
 /// Bits of a number in each of its bytes; the highest says that more follow.
 const BITS: u32 = 7;
 const MORE: u8 = 1 << BITS;
-
-/// Variants of a union carry the full names of their records, symbols of an enum never have a dot.
-fn is_union(variants: &[&str]) -> bool {
-    variants.first().is_some_and(|name| name.contains('.'))
-}
+/// The highest bits of eight bytes.
+const MORES: u64 = u64::from_le_bytes([MORE; 8]);
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use schemas::{AccountKey, CampaignKey, CodecError, DayKey, Decoder, Topic};
-use serde::Deserialize;
+use schemas::{AccountKey, CampaignKey, CodecError, DayKey, Decoder, Topic, TopicValue};
 
 use super::bounds::{Bounded, Refusal};
 use super::{AccountParts, At, CampaignParts, Facts, Keyed, Rejected, SinkRecord};
@@ -163,7 +162,7 @@ fn parts(parts: [&str; 3]) -> CampaignParts<'_> {
 }
 
 /// A value of a topic where none means that the key is gone.
-fn compacted<'a, T: Deserialize<'a> + Bounded>(
+fn compacted<'a, T: TopicValue<'a> + Bounded>(
     decoder: &mut Decoder,
     bytes: Option<&'a [u8]>,
 ) -> Result<Option<T>, Problem> {
@@ -173,7 +172,7 @@ fn compacted<'a, T: Deserialize<'a> + Bounded>(
     whole(decoder, bytes).map(Some)
 }
 
-fn whole<'a, T: Deserialize<'a> + Bounded>(
+fn whole<'a, T: TopicValue<'a> + Bounded>(
     decoder: &mut Decoder,
     bytes: Option<&'a [u8]>,
 ) -> Result<T, Problem> {
@@ -185,7 +184,7 @@ fn whole<'a, T: Deserialize<'a> + Bounded>(
 fn text_key<'a>(record: &SinkRecord<'a>) -> Result<&'a str, Refusal> {
     let key =
         record.key.ok_or_else(|| ("no_key", "the record has no key, which its topic needs".to_owned()))?;
-    std::str::from_utf8(key).map_err(|_| ("malformed_key", "the key is not UTF-8 text".to_owned()))
+    schemas::text(key).map_err(|_| ("malformed_key", "the key is not UTF-8 text".to_owned()))
 }
 
 fn split_account(key: &str) -> Result<AccountParts<'_>, Refusal> {

@@ -14,8 +14,9 @@ use schemas::record::{
     Account, Alert, AlertState, Campaign, CampaignDay, CampaignScore, Cohort, DeadLetter, Figures, Lead,
     Origin, QualityHour, Recommendation, Severity,
 };
-use schemas::{AccountKey, CampaignKey, Day, DayKey, Micros, Schemas, TimestampMs, Topic, examples};
-use serde::{Deserialize, Serialize};
+use schemas::{
+    AccountKey, CampaignKey, Day, DayKey, Micros, Schemas, TimestampMs, Topic, TopicValue, examples,
+};
 use sink::SinkRecord;
 
 pub(crate) const ORIGIN: Origin<'static> = Origin { topic: "events", partition: 0, offset: 0 };
@@ -62,7 +63,7 @@ impl Log {
         Self { schemas: Schemas::compiled(), partition: 0, records: Vec::new() }
     }
 
-    pub(crate) fn push<T: Serialize>(&mut self, topic: Topic, offset: i64, key: &str, value: &T) {
+    pub(crate) fn push<'a, T: TopicValue<'a>>(&mut self, topic: Topic, offset: i64, key: &str, value: &T) {
         let mut bytes = Vec::new();
         self.schemas.encoder(topic).encode(value, &mut bytes).unwrap();
         self.push_bytes(topic, offset, key, Some(&bytes));
@@ -98,7 +99,7 @@ impl Log {
         self.push(Topic::Alerts, offset, &key, alert);
     }
 
-    fn examples<T: Serialize + Deserialize<'static>>(&mut self, topic: Topic) {
+    fn examples<T: TopicValue<'static>>(&mut self, topic: Topic) {
         for (offset, value) in (0..).zip(examples::of::<T>(topic)) {
             self.push(topic, offset, &format!("hubspot:lead-{offset}"), &value);
         }

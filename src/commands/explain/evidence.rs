@@ -10,8 +10,9 @@ use processor::ScoreOutput;
 use schemas::record::{
     Account, Alert, Campaign, CampaignDay, CampaignScore, Contribution, Lead, Recommendation, Watermark,
 };
-use schemas::{CampaignKey, CodecError, Day, DayKey, Decoder, Encoder, Schemas, TimestampMs, Topic};
-use serde::Serialize;
+use schemas::{
+    CampaignKey, CodecError, Day, DayKey, Decoder, Encoder, Schemas, TimestampMs, Topic, TopicValue,
+};
 
 use crate::commands::replay::Log;
 
@@ -187,7 +188,7 @@ impl Collector {
         Self { key: key.to_owned(), encoders, evidence: Evidence::default() }
     }
 
-    fn bytes<T: Serialize>(&mut self, encoder: usize, record: &T) -> Result<Vec<u8>, CodecError> {
+    fn bytes<'a, T: TopicValue<'a>>(&mut self, encoder: usize, record: &T) -> Result<Vec<u8>, CodecError> {
         let mut value = Vec::new();
         self.encoders[encoder].encode(record, &mut value)?;
         Ok(value)

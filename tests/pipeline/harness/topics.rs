@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use kafka::{Admin, ConsumedRecord, Producer, ReadRange, Record, TopicReader};
 use schemas::record::RawEvent;
-use schemas::{Schemas, Topic};
-use serde::Serialize;
+use schemas::{Schemas, Topic, TopicValue};
 
 use super::engines::block_on;
 use super::installation::Installation;
@@ -21,7 +20,7 @@ impl Installation {
     }
 
     /// Writes a value to a topic, acknowledged, placed by its key.
-    pub fn produce<T: Serialize>(&self, topic: Topic, key: &str, value: &T) {
+    pub fn produce<'a, T: TopicValue<'a>>(&self, topic: Topic, key: &str, value: &T) {
         let mut bytes = Vec::new();
         Schemas::compiled().encoder(topic).encode(value, &mut bytes).unwrap();
         self.produce_bytes(topic, key, &bytes);
