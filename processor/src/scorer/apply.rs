@@ -226,7 +226,7 @@ impl Facts {
         let before = at.ok().filter(|_| !was_touched).map(|at| days.raw(at));
         let of = (position, campaign.touch);
         let touch = (!was_touched).then(|| self.journal.enter_day(of, date, before, cause));
-        days.put(at, date, &self.buffer);
+        days.put(at, date, self.buffer.since(0));
         if let Some(touch) = touch {
             days.set_touch(at.unwrap_or_else(|at| at), touch);
         }

@@ -102,6 +102,11 @@ impl CampaignState {
     pub(super) fn observe(&mut self, before: Option<Stood>, standing: Stood) {
         let core = &mut self.core;
         core.metrics_at = core.metrics_at.max(Some(standing.observed_at));
+        if standing.currency.is_some() && core.currency.is_none_or(|(at, _)| at < standing.observed_at) {
+            // The newest of all, as it mostly is: whatever it replaces is not looked for.
+            core.currency = told(standing);
+            return;
+        }
         let gone = before.and_then(told).filter(|gone| Some(*gone) == core.currency);
         core.currency = core.currency.max(told(standing));
         if gone.is_some() && gone == core.currency {
