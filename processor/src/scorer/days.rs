@@ -69,6 +69,11 @@ impl Days {
         layout::get(self.from(at))
     }
 
+    /// The day in place of another.
+    pub(super) fn get_into(&self, at: usize, day: &mut DayState) {
+        layout::get_into(self.from(at), day);
+    }
+
     /// The day as bytes, and whatever follows.
     pub(super) fn from(&self, at: usize) -> &[u8] {
         &self.bytes[self.start(at)..]

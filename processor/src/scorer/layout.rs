@@ -147,29 +147,35 @@ fn put_batches(batches: &Batches, out: &mut Packer) {
 
 /// Reads a day that [`put`] wrote, with [`super::pack::PADDING`] bytes after it.
 pub(super) fn get(bytes: &[u8]) -> DayState {
-    let mut reader = Reader::new(bytes);
     let mut day = DayState::new();
+    get_into(bytes, &mut day);
+    day
+}
+
+/// The same in place of another day, because a day is large to move.
+pub(super) fn get_into(bytes: &[u8], day: &mut DayState) {
+    let mut reader = Reader::new(bytes);
     let shape = reader.byte();
-    let newest = (shape & ORDINARY != 0).then(|| complete(&mut reader));
-    day.cohort = cohort(&mut reader);
-    for source in sources(shape) {
-        let mut batches = Batches::new(source);
-        if newest.is_none() {
-            get_batches(&mut batches, &mut reader);
-        } else {
-            batches.newest = newest;
-            batches.previous = (shape & PREVIOUS != 0).then(|| complete(&mut reader));
+    day.sources = [None, None];
+    let mut near = 0;
+    if shape & ORDINARY != 0 {
+        let (slot, source) = if shape & FACEBOOK != 0 { (0, Source::Facebook) } else { (1, Source::Csv) };
+        let batches = day.sources[slot].insert(Batches::new(source));
+        near = batches.newest.insert(complete(&mut reader)).stamp.observed_at.0;
+        day.cohort = cohort(&mut reader);
+        if shape & PREVIOUS != 0 {
+            batches.previous = Some(complete(&mut reader));
         }
-        if let Some(slot) = slot(source) {
-            day.sources[slot] = Some(batches);
+    } else {
+        day.cohort = cohort(&mut reader);
+        for (slot, source) in sources(shape) {
+            get_batches(day.sources[slot].insert(Batches::new(source)), &mut reader);
         }
     }
-    let near = newest.map_or(0, |newest| newest.stamp.observed_at.0);
     let (revision, ago) = history(&mut reader);
     day.revision = revision;
     day.first_seen = (shape & FIRST_SEEN != 0).then(|| TimestampMs(near.wrapping_sub(ago)));
     day.first_figures = (shape & FIRST_FIGURES != 0).then(|| figures(&mut reader));
-    day
 }
 
 /// Tells which batch names a day holds: of an ordinary one without unpacking its figures.
@@ -220,8 +226,10 @@ pub(super) fn bit(source: Source) -> u8 {
     }
 }
 
-fn sources(shape: u8) -> impl Iterator<Item = Source> {
-    [Source::Facebook, Source::Csv].into_iter().filter(move |source| shape & bit(*source) != 0)
+/// The sources of a shape, each with its place in a day.
+fn sources(shape: u8) -> impl Iterator<Item = (usize, Source)> {
+    let all = [Source::Facebook, Source::Csv].into_iter();
+    all.filter(move |source| shape & bit(*source) != 0).filter_map(|source| Some((slot(source)?, source)))
 }
 
 pub(super) fn cohort(reader: &mut Reader<'_>) -> Cohort {

@@ -36,7 +36,6 @@ struct Parts<'a> {
 }
 
 /// A complete batch in its packed parts.
-#[derive(Clone, Copy)]
 struct Standing<'a> {
     head: Head,
     spend: i64,
@@ -61,14 +60,17 @@ pub(super) fn restate(
 
 /// The way of ordinary days and rows; `None` for others.
 fn ordinary(day: &[u8], source: Source, row: &Row, judge: &Judge<'_>, out: &mut Packer) -> Option<Restated> {
-    let parts = Parts::read(day, source).filter(|_| row.count == 1)?;
+    if row.count != 1 {
+        return None;
+    }
+    let parts = Parts::read(day, source)?;
     if let Some(newest) = &parts.newest
         && let Err(refused) = parts.weigh(newest, row, judge)?
     {
         return Some((Err(refused), newest.regards(row, judge)));
     }
     parts.put(source, row, judge, out);
-    let before = parts.newest.map(|newest| newest.head.stood());
+    let before = parts.newest.as_ref().map(|newest| newest.head.stood());
     // A row that is older than the standing batch goes the general way.
     Some((Ok(Change { before, standing: Some(row.stood()) }), ALL_REGARD))
 }
@@ -146,7 +148,7 @@ impl<'a> Parts<'a> {
 
     /// What [`DayState::weigh`] says; `None` where that one must be asked.
     fn weigh(&self, newest: &Standing<'_>, row: &Row, judge: &Judge<'_>) -> Option<Result<(), Refused>> {
-        let previous = self.previous.map(|batch| batch.head.stamp);
+        let previous = self.previous.as_ref().map(|batch| batch.head.stamp);
         if newest.head.stamp == row.stamp || previous == Some(row.stamp) {
             return Some(Err(Refused::Repeated));
         }
@@ -165,10 +167,10 @@ impl<'a> Parts<'a> {
         layout::put_head(&row.stamp, row.marks, row.currency, out);
         let figures_at = out.len();
         layout::put_figures(&row.figures, out);
-        let said_same = self.newest.filter(|newest| out.since(figures_at) == newest.figures);
+        let said_same = self.newest.as_ref().filter(|newest| out.since(figures_at) == newest.figures);
         out.bytes(self.cohort);
         let mut shape = layout::bit(source) | layout::ORDINARY | layout::FIRST_SEEN;
-        if let Some(newest) = self.newest
+        if let Some(newest) = &self.newest
             && judge.may_be_outlier(row.marks, row.figures.spend())
         {
             let is_confirmed = said_same.is_some_and(|newest| newest.head.currency == row.currency);
@@ -179,10 +181,10 @@ impl<'a> Parts<'a> {
         let was_seen = self.shape & layout::FIRST_SEEN != 0;
         let mut first = self.first;
         if is_changed && was_seen && first.is_empty() {
-            first = self.newest.map_or(&[], |newest| newest.figures);
+            first = self.newest.as_ref().map_or(&[], |newest| newest.figures);
         }
         let ago = if was_seen {
-            let near = self.newest.map_or(0, |newest| newest.head.stamp.observed_at.0);
+            let near = self.newest.as_ref().map_or(0, |newest| newest.head.stamp.observed_at.0);
             row.stamp.observed_at.0.wrapping_sub(near.wrapping_sub(self.ago))
         } else {
             if !is_changed {
@@ -275,6 +277,7 @@ mod tests {
             let policy = Policy::default().facts;
             let judge = Judge { names: &names, pending_max: 2, spend_min: Micros(SPEND_MIN) };
             let mut day = layout::EMPTY[..layout::EMPTY_BYTES].to_vec();
+            let mut another = DayState::new();
             for ((source, row), leads) in steps {
                 let (mut short, mut long) = (Packer::default(), Packer::default());
                 let change = whole(layout::get(&lying(&day)), source, &row, (&judge, &policy), &mut long);
@@ -286,6 +289,8 @@ mod tests {
                     day = long.since(0).to_vec();
                 }
                 let mut unpacked = layout::get(&lying(&day));
+                layout::get_into(&lying(&day), &mut another);
+                prop_assert_eq!(&another, &unpacked);
                 unpacked.cohort.leads += leads;
                 let (mut counted, mut expected) = (Packer::default(), Packer::default());
                 let more = |cohort: &mut Cohort| { cohort.leads += leads; true };
