@@ -175,21 +175,16 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn group<const N: usize>(&mut self) -> [u64; N] {
-        const { assert!(N <= GROUP_MAX, "a group has at most so many numbers") }
         let mut header = self.word();
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let mut at = header_bytes(N);
+        let mut at = self.at + header_bytes(N);
         let mut values = [0; N];
         for value in &mut values {
             let class = (header & 7) as usize;
             header >>= 3;
-            // One check of the bounds is enough, because no number begins later.
-            let start = at & STARTS;
-            let found = rest.get(start..start + size_of::<u64>()).and_then(<[u8]>::first_chunk);
-            *value = found.map_or(0, |word| u64::from_le_bytes(*word)) & MASKS[class];
+            *value = word(self.bytes, at) & MASKS[class];
             at += WIDTHS[class];
         }
-        self.at += at;
+        self.at = at;
         values
     }
 
