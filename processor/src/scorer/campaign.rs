@@ -142,3 +142,27 @@ impl CampaignState {
 fn told(batch: Stood) -> Option<(TimestampMs, Currency)> {
     batch.currency.map(|currency| (batch.observed_at, currency))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_newest_batch_that_names_a_currency_says_it_and_of_one_moment_the_greatest(
+            batches in proptest::collection::vec((0..6_i64, proptest::sample::select(vec!["", "EUR", "GBP", "USD"])), 1..12),
+        ) {
+            let policies = [Arc::new(Policy::default())];
+            let mut campaign = CampaignState::new("facebook:1:10", TimestampMs(0), &policies).unwrap();
+            let mut expected = None;
+            for (at, code) in batches {
+                let standing = Stood { observed_at: TimestampMs(at), currency: Currency::new(code) };
+                campaign.observe(None, standing);
+                expected = expected.max(told(standing));
+                prop_assert_eq!(campaign.core.currency, expected);
+            }
+        }
+    }
+}
