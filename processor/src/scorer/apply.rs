@@ -1,10 +1,10 @@
 //! One event into the state.
 
-use schemas::Day;
 use schemas::record::{
     BatchRow, CampaignObserved, Cohort, Event, EventBody, FatigueSignal, LeadChanged, MetricsObserved,
     Origin, QualityFlag,
 };
+use schemas::{Day, Micros};
 
 use super::Applied;
 use super::accounts::AccountState;
@@ -39,8 +39,10 @@ impl Facts {
         };
         let result = match &event.body {
             EventBody::MetricsObserved(metrics) => {
-                let taken = self.metrics(key, event, metrics, cause);
-                return taken.unwrap_or_else(|rejection| Applied::rejected(rejection).into());
+                return match self.metrics(key, event, metrics, cause) {
+                    Ok((outcome, regards)) => Taken { applied: outcome.into(), regards },
+                    Err(refused) => *refused,
+                };
             }
             EventBody::CampaignObserved(seen) => self.observed(key, event, seen, cause),
             EventBody::FatigueSignal(signal) => self.tired(key, event, signal, cause),
@@ -56,21 +58,27 @@ impl Facts {
         result.map_or_else(Applied::rejected, Applied::from).into()
     }
 
+    /// The outcome and which policies regard it; what is refused is rare and large, so it lies elsewhere.
     fn metrics(
         &mut self,
         key: &str,
         event: &Event<'_>,
         metrics: &MetricsObserved<'_>,
         cause: Cause,
-    ) -> Result<Taken, Rejection> {
+    ) -> Result<(Outcome, Micros), Box<Taken>> {
         if self.is_beyond_horizon(metrics.day) {
-            return Ok(Outcome::Stale.into());
+            return Ok((Outcome::Stale, ALL_REGARD));
         }
-        if day::slot(metrics.source).is_none() {
-            let sentence = format!("{} reports no figures", metrics.source.symbol());
-            return Err(Rejection::new("SOURCE_INVALID", sentence));
-        }
-        let row = self.row(event, metrics)?;
+        let currency = self.checked(metrics)?;
+        let BatchRow { batch_id, row_index, row_count } = metrics.batch;
+        let row = Row {
+            stamp: Stamp { observed_at: event.observed_at, batch: self.names.intern(batch_id) },
+            index: row_index,
+            count: row_count,
+            figures: Packed::from(&metrics.figures),
+            marks: Marks::new(&event.flags, &event.doubts),
+            currency,
+        };
         let (position, created) = self.campaign(key)?;
         let campaign = &self.campaigns[position as usize];
         let judge = Judge {
@@ -84,40 +92,33 @@ impl Facts {
         let (changed, regards) = restate(day, metrics.source, &row, (&judge, &self.rules), &mut self.buffer);
         let change = match changed {
             Ok(change) => change,
-            Err(refused) => return Ok(Taken { applied: refusal(refused, &metrics.batch), regards }),
+            Err(refused) => return refusal(refused, &metrics.batch, regards),
         };
         self.touch(position, created, cause, regards);
         self.put_day(position, metrics.day, at, cause);
         if let Some(standing) = change.standing {
             self.campaigns[position as usize].observe(change.before, standing);
         }
-        Ok(Taken { applied: flagged(&event.flags).into(), regards })
+        Ok((flagged(&event.flags), regards))
     }
 
-    /// The row of figures, if it is one.
-    fn row(&mut self, event: &Event<'_>, metrics: &MetricsObserved<'_>) -> Result<Row, Rejection> {
+    /// The currency of a row of figures, if it is one.
+    fn checked(&self, metrics: &MetricsObserved<'_>) -> Result<Option<Currency>, Rejection> {
         let BatchRow { batch_id, row_index, row_count } = metrics.batch;
         let rows_max = i32::from(self.rules.batch_rows_max);
-        if row_index < 0 || row_index >= row_count || row_count > rows_max || batch_id.is_empty() {
-            let sentence =
-                format!("row {row_index} of {row_count} does not exist; a batch has 1 to {rows_max}");
-            return Err(Rejection::new("BATCH_INVALID", sentence));
+        if day::slot(metrics.source).is_none() {
+            return Err(source_invalid(metrics));
         }
-        let currency = match metrics.currency {
-            None => None,
-            Some(code) => Some(Currency::new(code).ok_or_else(|| {
-                let sentence = format!("the currency is {}: not three capital letters", quoted(code));
-                Rejection::new("CURRENCY_INVALID", sentence)
-            })?),
-        };
-        Ok(Row {
-            stamp: Stamp { observed_at: event.observed_at, batch: self.names.intern(batch_id) },
-            index: row_index,
-            count: row_count,
-            figures: Packed::from(&metrics.figures),
-            marks: Marks::new(&event.flags, &event.doubts),
-            currency,
-        })
+        if row_index < 0 || row_index >= row_count || row_count > rows_max || batch_id.is_empty() {
+            return Err(batch_invalid(metrics, rows_max));
+        }
+        match metrics.currency {
+            None => Ok(None),
+            Some(code) => match Currency::new(code) {
+                None => Err(currency_invalid(code)),
+                known => Ok(known),
+            },
+        }
     }
 
     fn observed(
@@ -226,7 +227,7 @@ impl Facts {
         let before = at.ok().filter(|_| !was_touched).map(|at| days.raw(at));
         let of = (position, campaign.touch);
         let touch = (!was_touched).then(|| self.journal.enter_day(of, date, before, cause));
-        days.put(at, date, &self.buffer);
+        days.put(at, date, self.buffer.since(0));
         if let Some(touch) = touch {
             days.set_touch(at.unwrap_or_else(|at| at), touch);
         }
@@ -241,21 +242,49 @@ fn outcome(observed: Observed, flags: &[QualityFlag]) -> Outcome {
     }
 }
 
-fn refusal(refused: Refused, batch: &BatchRow<'_>) -> Applied {
-    match refused {
-        Refused::Repeated => Outcome::Duplicate.into(),
-        Refused::Stale => Outcome::Stale.into(),
-        Refused::Contradictory => Applied::rejected(contradictory(batch)),
-        Refused::TooLarge => Applied::rejected(too_large(batch)),
+impl From<Rejection> for Box<Taken> {
+    fn from(rejection: Rejection) -> Self {
+        Self::new(Applied::rejected(rejection).into())
     }
 }
 
+fn refusal(refused: Refused, batch: &BatchRow<'_>, regards: Micros) -> Result<(Outcome, Micros), Box<Taken>> {
+    let rejection = match refused {
+        Refused::Repeated => return Ok((Outcome::Duplicate, regards)),
+        Refused::Stale => return Ok((Outcome::Stale, regards)),
+        Refused::Contradictory => contradictory(batch),
+        Refused::TooLarge => too_large(batch),
+    };
+    Err(Box::new(Taken { applied: Applied::rejected(rejection), regards }))
+}
+
+#[cold]
+fn source_invalid(metrics: &MetricsObserved<'_>) -> Rejection {
+    let sentence = format!("{} reports no figures", metrics.source.symbol());
+    Rejection::new("SOURCE_INVALID", sentence)
+}
+
+#[cold]
+fn batch_invalid(metrics: &MetricsObserved<'_>, rows_max: i32) -> Rejection {
+    let BatchRow { row_index, row_count, .. } = metrics.batch;
+    let sentence = format!("row {row_index} of {row_count} does not exist; a batch has 1 to {rows_max}");
+    Rejection::new("BATCH_INVALID", sentence)
+}
+
+#[cold]
+fn currency_invalid(code: &str) -> Rejection {
+    let sentence = format!("the currency is {}: not three capital letters", quoted(code));
+    Rejection::new("CURRENCY_INVALID", sentence)
+}
+
+#[cold]
 fn contradictory(batch: &BatchRow<'_>) -> Rejection {
     let (name, count) = (quoted(batch.batch_id), batch.row_count);
     let sentence = format!("the batch {name} said before how many rows it has, and not {count}");
     Rejection::new("BATCH_CONTRADICTORY", sentence)
 }
 
+#[cold]
 fn too_large(batch: &BatchRow<'_>) -> Rejection {
     let name = quoted(batch.batch_id);
     let sentence = format!("the rows of the batch {name} add up to more than a day can have");

@@ -102,6 +102,11 @@ impl CampaignState {
     pub(super) fn observe(&mut self, before: Option<Stood>, standing: Stood) {
         let core = &mut self.core;
         core.metrics_at = core.metrics_at.max(Some(standing.observed_at));
+        if standing.currency.is_some() && core.currency.is_none_or(|(at, _)| at < standing.observed_at) {
+            // The newest of all, as it mostly is: whatever it replaces is not looked for.
+            core.currency = told(standing);
+            return;
+        }
         let gone = before.and_then(told).filter(|gone| Some(*gone) == core.currency);
         core.currency = core.currency.max(told(standing));
         if gone.is_some() && gone == core.currency {
@@ -136,4 +141,28 @@ impl CampaignState {
 /// The currency that a batch names, with its moment.
 fn told(batch: Stood) -> Option<(TimestampMs, Currency)> {
     batch.currency.map(|currency| (batch.observed_at, currency))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_newest_batch_that_names_a_currency_says_it_and_of_one_moment_the_greatest(
+            batches in proptest::collection::vec((0..6_i64, proptest::sample::select(vec!["", "EUR", "GBP", "USD"])), 1..12),
+        ) {
+            let policies = [Arc::new(Policy::default())];
+            let mut campaign = CampaignState::new("facebook:1:10", TimestampMs(0), &policies).unwrap();
+            let mut expected = None;
+            for (at, code) in batches {
+                let standing = Stood { observed_at: TimestampMs(at), currency: Currency::new(code) };
+                campaign.observe(None, standing);
+                expected = expected.max(told(standing));
+                prop_assert_eq!(campaign.core.currency, expected);
+            }
+        }
+    }
 }

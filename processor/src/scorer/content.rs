@@ -70,10 +70,31 @@ impl Mix {
 
     fn text(&mut self, text: &str) {
         self.add(text.len() as u64);
-        for chunk in text.as_bytes().chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.add(u64::from_le_bytes(word));
+        let (words, rest) = text.as_bytes().as_chunks();
+        for word in words {
+            self.add(u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
+            self.add(rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_text_is_mixed_by_eight_bytes_with_zeros_behind_the_last(text in "[a-zé]{0,40}") {
+            let (mut mix, mut expected) = (Mix(7), Mix(7));
+            mix.text(&text);
+            expected.add(text.len() as u64);
+            let padded = [text.as_bytes(), &[0; 7]].concat();
+            padded.chunks_exact(8).for_each(|word| expected.add(u64::from_le_bytes(word.try_into().unwrap())));
+            prop_assert_eq!(mix.0, expected.0);
         }
     }
 }

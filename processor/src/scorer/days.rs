@@ -7,7 +7,7 @@ use schemas::Day;
 use super::day::DayState;
 use super::layout;
 use super::names::NameId;
-use super::pack::PADDING;
+use super::pack::{PADDING, Packer};
 
 /// Days in order, each once.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +67,11 @@ impl Days {
 
     pub(super) fn get(&self, at: usize) -> DayState {
         layout::get(self.from(at))
+    }
+
+    /// The day in place of another.
+    pub(super) fn get_into(&self, at: usize, day: &mut DayState) {
+        layout::get_into(self.from(at), day);
     }
 
     /// The day as bytes, and whatever follows.
@@ -134,9 +139,15 @@ impl Days {
 
     /// Moves the ends from `at` on, after a day there took `now` bytes instead of `before`.
     fn shift(&mut self, at: usize, before: usize, now: usize) {
+        if let Some(last) = self.directory.last() {
+            let end = last.end as usize - before + now;
+            u32::try_from(end).expect("the days of a campaign take less than 4 GiB");
+        }
+        // The last end fits, and none is beyond it.
+        #[expect(clippy::cast_possible_truncation, reason = "the difference of two numbers that fit")]
+        let change = now.wrapping_sub(before) as u32;
         for entry in &mut self.directory[at..] {
-            let end = entry.end as usize - before + now;
-            entry.end = u32::try_from(end).expect("the days of a campaign take less than 4 GiB");
+            entry.end = entry.end.wrapping_add(change);
         }
     }
 
@@ -158,8 +169,8 @@ impl Days {
 }
 
 /// A day packed into a buffer that is used again.
-pub(super) fn packed<'a>(day: &DayState, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+pub(super) fn packed<'a>(day: &DayState, buffer: &'a mut Packer) -> &'a [u8] {
     buffer.clear();
     layout::put(day, buffer);
-    buffer
+    buffer.since(0)
 }

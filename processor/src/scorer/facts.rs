@@ -17,6 +17,7 @@ use super::accounts::Accounts;
 use super::campaign::CampaignState;
 use super::journal::{Cause, Journal};
 use super::names::Names;
+use super::pack::Packer;
 use crate::index::KeyIndex;
 use crate::policy::FactsPolicy;
 use crate::{Outcome, Policy, calendar};
@@ -41,7 +42,7 @@ pub(super) struct Facts {
     topics: Vec<Box<str>>,
     pub(super) names: Names,
     /// Days are packed here before they take their place.
-    pub(super) buffer: Vec<u8>,
+    pub(super) buffer: Packer,
 }
 
 /// Log time, and the record that carried it.
@@ -81,7 +82,7 @@ impl Facts {
             tick: None,
             topics: Vec::new(),
             names: Names::default(),
-            buffer: Vec::new(),
+            buffer: Packer::default(),
         }
     }
 

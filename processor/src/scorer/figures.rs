@@ -42,6 +42,7 @@ impl Packed {
 }
 
 impl From<&Figures> for Packed {
+    #[inline]
     fn from(figures: &Figures) -> Self {
         let money = |amount: Option<Micros>| amount.map(|amount| amount.0);
         let all = [
@@ -133,11 +134,17 @@ impl Marks {
     }
 
     pub(super) fn flags(self) -> Vec<QualityFlag> {
+        if self == Self::default() {
+            return Vec::new();
+        }
         let all = [(QualityFlag::Incomplete, INCOMPLETE_BITS), (QualityFlag::Outlier, OUTLIER_BITS)];
         all.into_iter().filter(|(_, bits)| self.0 & bits != 0).map(|(flag, _)| flag).collect()
     }
 
     pub(super) fn doubts(self) -> Vec<Doubt> {
+        if self == Self::default() {
+            return Vec::new();
+        }
         Doubt::ALL.into_iter().filter(|doubt| self.has(*doubt)).collect()
     }
 
@@ -152,6 +159,7 @@ pub(super) struct Currency([u8; 3]);
 
 impl Currency {
     /// `None` when the text is not a code.
+    #[inline]
     pub(super) fn new(text: &str) -> Option<Self> {
         let letters: [u8; 3] = text.as_bytes().try_into().ok()?;
         letters.iter().all(u8::is_ascii_uppercase).then_some(Self(letters))

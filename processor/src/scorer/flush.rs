@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use schemas::record::Watermark;
 use schemas::{Day, DayKey};
 
+use super::day::DayState;
 use super::facts::Facts;
 use super::view::View;
 use super::zones::Moments;
@@ -49,12 +50,13 @@ impl Scorer {
         let rules = &facts.rules;
         let mut key = String::new();
         let mut seen = (None, View::default());
+        let mut day = DayState::new();
         for touched in &facts.journal.days {
             let position = touched.position;
             let case = self.judgement.case(position, facts);
             let campaign = case.campaign;
             let Ok(at) = campaign.days.find(touched.day) else { continue };
-            let day = campaign.days.get(at);
+            campaign.days.get_into(at, &mut day);
             let doubt = if day.may_be_above_median(case.spend_min, rules) {
                 let (of, view) = &mut seen;
                 if *of != Some(position) {

@@ -12,7 +12,7 @@ use super::batches::{Batches, Complete, Pending, Stamp, Stood};
 use super::day::{DayState, slot};
 use super::figures::{Currency, FIGURES, Marks, Packed};
 use super::names::NameId;
-use super::pack::{PADDING, Reader, fold, put_byte, put_bytes, put_group};
+use super::pack::{PADDING, Packer, Reader, fold};
 use crate::policy::FactsPolicy;
 
 /// Bits of the shape.
@@ -66,14 +66,14 @@ impl Head {
 const HEAD_BYTES: usize = 8 + 4 + 2 + 3;
 
 /// Appends the day.
-pub(super) fn put(day: &DayState, out: &mut Vec<u8>) {
+pub(super) fn put(day: &DayState, out: &mut Packer) {
     let ordinary = match &day.sources {
         [Some(only), None] | [None, Some(only)] if only.pending.is_empty() => {
             only.newest.map(|it| (only, it))
         }
         _ => None,
     };
-    put_byte(out, shape(day, ordinary.is_some()));
+    out.byte(shape(day, ordinary.is_some()));
     if let Some((_, newest)) = &ordinary {
         put_complete(newest, out);
     }
@@ -102,74 +102,80 @@ fn shape(day: &DayState, ordinary: bool) -> u8 {
         | bit(day.first_figures.is_some(), FIRST_FIGURES)
 }
 
-pub(super) fn put_cohort(cohort: &Cohort, out: &mut Vec<u8>) {
+pub(super) fn put_cohort(cohort: &Cohort, out: &mut Packer) {
     let Cohort { leads, qualified, won, revenue_micros } = *cohort;
-    put_group(out, [leads, qualified, won, revenue_micros.0].map(fold));
+    out.group([leads, qualified, won, revenue_micros.0].map(fold));
 }
 
-pub(super) fn put_history(revision: i32, ago: i64, out: &mut Vec<u8>) {
-    put_group(out, [i64::from(revision), ago].map(fold));
+pub(super) fn put_history(revision: i32, ago: i64, out: &mut Packer) {
+    out.group([i64::from(revision), ago].map(fold));
 }
 
-fn put_complete(batch: &Complete, out: &mut Vec<u8>) {
+fn put_complete(batch: &Complete, out: &mut Packer) {
     put_head(&batch.stamp, batch.marks, batch.currency, out);
     put_figures(&batch.figures, out);
 }
 
 /// A batch without its figures.
-pub(super) fn put_head(stamp: &Stamp, marks: Marks, currency: Option<Currency>, out: &mut Vec<u8>) {
+pub(super) fn put_head(stamp: &Stamp, marks: Marks, currency: Option<Currency>, out: &mut Packer) {
     let mut head = [0; HEAD_BYTES];
     head[..8].copy_from_slice(&stamp.observed_at.0.to_le_bytes());
     head[8..12].copy_from_slice(&stamp.batch.0.to_le_bytes());
     head[12..14].copy_from_slice(&marks.0.to_le_bytes());
     head[14..].copy_from_slice(&Currency::letters(currency));
-    put_bytes(out, &head);
+    out.array(head);
 }
 
-pub(super) fn put_figures(figures: &Packed, out: &mut Vec<u8>) {
-    put_byte(out, figures.present);
-    put_group(out, figures.values.map(fold));
+pub(super) fn put_figures(figures: &Packed, out: &mut Packer) {
+    out.byte(figures.present);
+    out.group(figures.values.map(fold));
 }
 
-fn put_batches(batches: &Batches, out: &mut Vec<u8>) {
-    put_byte(out, u8::from(batches.newest.is_some()) | u8::from(batches.previous.is_some()) << 1);
+fn put_batches(batches: &Batches, out: &mut Packer) {
+    out.byte(u8::from(batches.newest.is_some()) | u8::from(batches.previous.is_some()) << 1);
     for batch in [&batches.newest, &batches.previous].into_iter().flatten() {
         put_complete(batch, out);
     }
-    put_group(out, [batches.pending.len() as u64]);
+    out.group([batches.pending.len() as u64]);
     for pending in &batches.pending {
         let Pending { stamp, figures, marks, currency, .. } = *pending;
         put_complete(&Complete { stamp, figures, marks, currency }, out);
-        put_group(out, [fold(i64::from(pending.row_count)), pending.rows.len() as u64]);
-        put_bytes(out, &pending.rows);
+        out.group([fold(i64::from(pending.row_count)), pending.rows.len() as u64]);
+        out.bytes(&pending.rows);
     }
 }
 
 /// Reads a day that [`put`] wrote, with [`super::pack::PADDING`] bytes after it.
 pub(super) fn get(bytes: &[u8]) -> DayState {
-    let mut reader = Reader::new(bytes);
     let mut day = DayState::new();
+    get_into(bytes, &mut day);
+    day
+}
+
+/// The same in place of another day, because a day is large to move.
+pub(super) fn get_into(bytes: &[u8], day: &mut DayState) {
+    let mut reader = Reader::new(bytes);
     let shape = reader.byte();
-    let newest = (shape & ORDINARY != 0).then(|| complete(&mut reader));
-    day.cohort = cohort(&mut reader);
-    for source in sources(shape) {
-        let mut batches = Batches::new(source);
-        if newest.is_none() {
-            get_batches(&mut batches, &mut reader);
-        } else {
-            batches.newest = newest;
-            batches.previous = (shape & PREVIOUS != 0).then(|| complete(&mut reader));
+    day.sources = [None, None];
+    let mut near = 0;
+    if shape & ORDINARY != 0 {
+        let (slot, source) = if shape & FACEBOOK != 0 { (0, Source::Facebook) } else { (1, Source::Csv) };
+        let batches = day.sources[slot].insert(Batches::new(source));
+        near = batches.newest.insert(complete(&mut reader)).stamp.observed_at.0;
+        day.cohort = cohort(&mut reader);
+        if shape & PREVIOUS != 0 {
+            batches.previous = Some(complete(&mut reader));
         }
-        if let Some(slot) = slot(source) {
-            day.sources[slot] = Some(batches);
+    } else {
+        day.cohort = cohort(&mut reader);
+        for (slot, source) in sources(shape) {
+            get_batches(day.sources[slot].insert(Batches::new(source)), &mut reader);
         }
     }
-    let near = newest.map_or(0, |newest| newest.stamp.observed_at.0);
     let (revision, ago) = history(&mut reader);
     day.revision = revision;
     day.first_seen = (shape & FIRST_SEEN != 0).then(|| TimestampMs(near.wrapping_sub(ago)));
     day.first_figures = (shape & FIRST_FIGURES != 0).then(|| figures(&mut reader));
-    day
 }
 
 /// Tells which batch names a day holds: of an ordinary one without unpacking its figures.
@@ -220,8 +226,10 @@ pub(super) fn bit(source: Source) -> u8 {
     }
 }
 
-fn sources(shape: u8) -> impl Iterator<Item = Source> {
-    [Source::Facebook, Source::Csv].into_iter().filter(move |source| shape & bit(*source) != 0)
+/// The sources of a shape, each with its place in a day.
+fn sources(shape: u8) -> impl Iterator<Item = (usize, Source)> {
+    let all = [Source::Facebook, Source::Csv].into_iter();
+    all.filter(move |source| shape & bit(*source) != 0).filter_map(|source| Some((slot(source)?, source)))
 }
 
 pub(super) fn cohort(reader: &mut Reader<'_>) -> Cohort {
@@ -236,11 +244,11 @@ pub(super) fn history(reader: &mut Reader<'_>) -> (i32, i64) {
 }
 
 pub(super) fn head(reader: &mut Reader<'_>) -> Head {
-    let observed_at = TimestampMs(i64::from_le_bytes(reader.array()));
-    let batch = NameId(u32::from_le_bytes(reader.array()));
-    let marks = Marks(u16::from_le_bytes(reader.array()));
-    let currency = Currency::from_letters(reader.array());
-    Head { stamp: Stamp { observed_at, batch }, marks, currency }
+    let [t0, t1, t2, t3, t4, t5, t6, t7, b0, b1, b2, b3, m0, m1, letters @ ..] = reader.array::<HEAD_BYTES>();
+    let observed_at = TimestampMs(i64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7]));
+    let batch = NameId(u32::from_le_bytes([b0, b1, b2, b3]));
+    let marks = Marks(u16::from_le_bytes([m0, m1]));
+    Head { stamp: Stamp { observed_at, batch }, marks, currency: Currency::from_letters(letters) }
 }
 
 fn figures(reader: &mut Reader<'_>) -> Packed {

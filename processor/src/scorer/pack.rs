@@ -29,12 +29,26 @@ const LENGTHS: [u8; FOURS] = {
 };
 /// Numbers of the largest group.
 const GROUP_MAX: usize = 8;
+/// Bytes of it at most.
+const GROUP_ROOM: usize = size_of::<u64>() * (GROUP_MAX + 1);
+/// All bits of where a number of it may begin.
+const STARTS: usize = GROUP_ROOM - size_of::<u64>() - 1;
+/// What a [`Packer`] grows by; an ordinary day takes less.
+const GROWTH: usize = 512;
 
-/// Which of [`WIDTHS`] a number needs, by its significant bits.
-const fn class(value: u64) -> usize {
-    let bytes = (u64::BITS - value.leading_zeros()).div_ceil(8) as usize;
-    if bytes > 6 { 7 } else { bytes }
-}
+/// Which of [`WIDTHS`] a number needs, by its leading zeros.
+const CLASSES: [u8; 65] = {
+    let mut classes = [0; 65];
+    let mut bits = 0;
+    while bits < classes.len() {
+        let bytes = bits.div_ceil(8);
+        #[expect(clippy::cast_possible_truncation, reason = "a number has at most eight bytes")]
+        let class = if bytes > 6 { 7 } else { bytes as u8 };
+        classes[64 - bits] = class;
+        bits += 1;
+    }
+    classes
+};
 
 pub(super) fn fold(value: i64) -> u64 {
     (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned()
@@ -49,28 +63,82 @@ const fn header_bytes(count: usize) -> usize {
     (count * 3).div_ceil(8)
 }
 
-pub(super) fn put_byte(out: &mut Vec<u8>, value: u8) {
-    out.push(value);
+/// Where numbers are put one after another. Used again and again, so its bytes are neither made anew nor cleared.
+#[derive(Debug, Default)]
+pub(super) struct Packer {
+    bytes: Vec<u8>,
+    len: usize,
 }
 
-pub(super) fn put_group<const N: usize>(out: &mut Vec<u8>, values: [u64; N]) {
-    const { assert!(N <= GROUP_MAX, "a group has at most so many numbers") }
-    // Room for the widest numbers; what they do not need is not kept.
-    let mut bytes = [0; size_of::<u64>() * (GROUP_MAX + 1)];
-    let mut end = header_bytes(N);
-    let mut header = 0_u64;
-    for (at, value) in values.into_iter().enumerate() {
-        let class = class(value);
-        header |= (class as u64) << (3 * at);
-        bytes[end..end + size_of::<u64>()].copy_from_slice(&value.to_le_bytes());
-        end += WIDTHS[class];
+impl Packer {
+    /// Begins anew.
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
     }
-    bytes[..header_bytes(N)].copy_from_slice(&header.to_le_bytes()[..header_bytes(N)]);
-    out.extend_from_slice(&bytes[..end]);
-}
 
-pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend_from_slice(bytes);
+    /// Bytes put so far.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// What was put since a place.
+    pub(super) fn since(&self, start: usize) -> &[u8] {
+        self.bytes.get(start..self.len).unwrap_or_default()
+    }
+
+    /// Sets a byte that was put.
+    pub(super) fn set(&mut self, at: usize, value: u8) {
+        self.bytes[at] = value;
+    }
+
+    pub(super) fn byte(&mut self, value: u8) {
+        self.array([value]);
+    }
+
+    pub(super) fn array<const N: usize>(&mut self, bytes: [u8; N]) {
+        *self.room() = bytes;
+        self.len += N;
+    }
+
+    pub(super) fn group<const N: usize>(&mut self, values: [u64; N]) {
+        const { assert!(N <= GROUP_MAX, "a group has at most so many numbers") }
+        // Room for the widest numbers; what they do not need is not kept.
+        let room: &mut [u8; GROUP_ROOM] = self.room();
+        let mut end = header_bytes(N);
+        let mut header = 0_u64;
+        for (at, value) in values.into_iter().enumerate() {
+            let class = usize::from(CLASSES[value.leading_zeros() as usize]);
+            header |= (class as u64) << (3 * at);
+            // No number begins later, which spares the check of the bounds.
+            let start = end & STARTS;
+            room[start..start + size_of::<u64>()].copy_from_slice(&value.to_le_bytes());
+            end += WIDTHS[class];
+        }
+        room[..header_bytes(N)].copy_from_slice(&header.to_le_bytes()[..header_bytes(N)]);
+        self.len += end;
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        if self.bytes.len() < end {
+            self.grow(end);
+        }
+        self.bytes[self.len..end].copy_from_slice(bytes);
+        self.len = end;
+    }
+
+    fn room<const N: usize>(&mut self) -> &mut [u8; N] {
+        let end = self.len + N;
+        if self.bytes.len() < end {
+            self.grow(end);
+        }
+        self.bytes[self.len..].first_chunk_mut().expect("there is room for so many")
+    }
+
+    #[cold]
+    fn grow(&mut self, to: usize) {
+        self.bytes.resize(to.next_multiple_of(GROWTH), 0);
+    }
 }
 
 /// Reads what was put, in the same order.
@@ -162,19 +230,22 @@ mod tests {
         fn numbers_are_read_as_they_were_put(numbers in proptest::array::uniform8(any::<i64>()), shifts in proptest::array::uniform8(0..64_u32), byte: u8) {
             let mut at = 0;
             let numbers = numbers.map(|number| { at += 1; number >> shifts[at - 1] });
-            let mut out = Vec::new();
-            put_byte(&mut out, byte);
-            put_group(&mut out, numbers.map(fold));
-            put_group(&mut out, [numbers[0].cast_unsigned()]);
-            put_bytes(&mut out, b"rest");
-            out.extend([0xee; PADDING]);
-            let mut reader = Reader::new(&out);
+            let mut packer = Packer::default();
+            packer.bytes(b"of another time");
+            packer.clear();
+            packer.byte(byte);
+            packer.group(numbers.map(fold));
+            packer.group([numbers[0].cast_unsigned()]);
+            packer.bytes(b"rest");
+            packer.array([0xee; PADDING]);
+            let out = packer.since(0);
+            let mut reader = Reader::new(out);
             prop_assert_eq!(reader.byte(), byte);
             prop_assert_eq!(reader.signed::<8>(), numbers);
             let end = reader.at();
             prop_assert_eq!(reader.group::<1>(), [numbers[0].cast_unsigned()]);
             prop_assert_eq!(reader.bytes(4), b"rest");
-            let mut passing = Reader::new(&out);
+            let mut passing = Reader::new(out);
             prop_assert_eq!(passing.array(), [byte]);
             prop_assert_eq!(passing.first_signed::<8>(), numbers[0]);
             prop_assert_eq!(passing.since(1), &out[1..end]);

@@ -13,7 +13,7 @@ use super::day::{DayState, slot};
 use super::facts::ALL_REGARD;
 use super::figures::{FIGURES, Marks};
 use super::layout::{self, Head};
-use super::pack::{Reader, put_byte, put_bytes};
+use super::pack::{Packer, Reader};
 use crate::policy::FactsPolicy;
 
 /// The source's standing batch before and after a row.
@@ -36,7 +36,6 @@ struct Parts<'a> {
 }
 
 /// A complete batch in its packed parts.
-#[derive(Clone, Copy)]
 struct Standing<'a> {
     head: Head,
     spend: i64,
@@ -53,22 +52,25 @@ pub(super) fn restate(
     source: Source,
     row: &Row,
     (judge, policy): (&Judge<'_>, &FactsPolicy),
-    out: &mut Vec<u8>,
+    out: &mut Packer,
 ) -> Restated {
     ordinary(day, source, row, judge, out)
         .unwrap_or_else(|| whole(layout::get(day), source, row, (judge, policy), out))
 }
 
 /// The way of ordinary days and rows; `None` for others.
-fn ordinary(day: &[u8], source: Source, row: &Row, judge: &Judge<'_>, out: &mut Vec<u8>) -> Option<Restated> {
-    let parts = Parts::read(day, source).filter(|_| row.count == 1)?;
+fn ordinary(day: &[u8], source: Source, row: &Row, judge: &Judge<'_>, out: &mut Packer) -> Option<Restated> {
+    if row.count != 1 {
+        return None;
+    }
+    let parts = Parts::read(day, source)?;
     if let Some(newest) = &parts.newest
         && let Err(refused) = parts.weigh(newest, row, judge)?
     {
         return Some((Err(refused), newest.regards(row, judge)));
     }
     parts.put(source, row, judge, out);
-    let before = parts.newest.map(|newest| newest.head.stood());
+    let before = parts.newest.as_ref().map(|newest| newest.head.stood());
     // A row that is older than the standing batch goes the general way.
     Some((Ok(Change { before, standing: Some(row.stood()) }), ALL_REGARD))
 }
@@ -79,7 +81,7 @@ fn whole(
     source: Source,
     row: &Row,
     (judge, policy): (&Judge<'_>, &FactsPolicy),
-    out: &mut Vec<u8>,
+    out: &mut Packer,
 ) -> Restated {
     let Some(slot) = slot(source) else { return (Err(Refused::Stale), ALL_REGARD) };
     let before = day.sources[slot].as_ref().and_then(|batches| batches.newest);
@@ -107,7 +109,7 @@ fn regards(newest: &Stamp, marks: Marks, spend: i64, row: &Row, judge: &Judge<'_
 pub(super) fn recount(
     (day, len): (&[u8], usize),
     change: impl FnOnce(&mut Cohort) -> bool,
-    out: &mut Vec<u8>,
+    out: &mut Packer,
 ) -> Option<()> {
     let mut reader = Reader::new(day);
     if reader.byte() & layout::ORDINARY != 0 {
@@ -118,9 +120,9 @@ pub(super) fn recount(
     if !change(&mut cohort) {
         return None;
     }
-    put_bytes(out, before);
+    out.bytes(before);
     layout::put_cohort(&cohort, out);
-    put_bytes(out, day.get(reader.at()..len).unwrap_or_default());
+    out.bytes(day.get(reader.at()..len).unwrap_or_default());
     Some(())
 }
 
@@ -146,7 +148,7 @@ impl<'a> Parts<'a> {
 
     /// What [`DayState::weigh`] says; `None` where that one must be asked.
     fn weigh(&self, newest: &Standing<'_>, row: &Row, judge: &Judge<'_>) -> Option<Result<(), Refused>> {
-        let previous = self.previous.map(|batch| batch.head.stamp);
+        let previous = self.previous.as_ref().map(|batch| batch.head.stamp);
         if newest.head.stamp == row.stamp || previous == Some(row.stamp) {
             return Some(Err(Refused::Repeated));
         }
@@ -159,30 +161,30 @@ impl<'a> Parts<'a> {
         is_newest.then_some(Ok(()))
     }
 
-    fn put(&self, source: Source, row: &Row, judge: &Judge<'_>, out: &mut Vec<u8>) {
+    fn put(&self, source: Source, row: &Row, judge: &Judge<'_>, out: &mut Packer) {
         let start = out.len();
-        put_byte(out, 0);
+        out.byte(0);
         layout::put_head(&row.stamp, row.marks, row.currency, out);
         let figures_at = out.len();
         layout::put_figures(&row.figures, out);
-        let said_same = self.newest.filter(|newest| out[figures_at..] == *newest.figures);
-        put_bytes(out, self.cohort);
+        let said_same = self.newest.as_ref().filter(|newest| out.since(figures_at) == newest.figures);
+        out.bytes(self.cohort);
         let mut shape = layout::bit(source) | layout::ORDINARY | layout::FIRST_SEEN;
-        if let Some(newest) = self.newest
+        if let Some(newest) = &self.newest
             && judge.may_be_outlier(row.marks, row.figures.spend())
         {
             let is_confirmed = said_same.is_some_and(|newest| newest.head.currency == row.currency);
             shape |= layout::PREVIOUS | if is_confirmed { layout::CONFIRMED } else { 0 };
-            put_bytes(out, newest.bytes);
+            out.bytes(newest.bytes);
         }
         let is_changed = said_same.is_none();
         let was_seen = self.shape & layout::FIRST_SEEN != 0;
         let mut first = self.first;
         if is_changed && was_seen && first.is_empty() {
-            first = self.newest.map_or(&[], |newest| newest.figures);
+            first = self.newest.as_ref().map_or(&[], |newest| newest.figures);
         }
         let ago = if was_seen {
-            let near = self.newest.map_or(0, |newest| newest.head.stamp.observed_at.0);
+            let near = self.newest.as_ref().map_or(0, |newest| newest.head.stamp.observed_at.0);
             row.stamp.observed_at.0.wrapping_sub(near.wrapping_sub(self.ago))
         } else {
             if !is_changed {
@@ -193,9 +195,9 @@ impl<'a> Parts<'a> {
         layout::put_history(self.revision.saturating_add(i32::from(is_changed)), ago, out);
         if !first.is_empty() {
             shape |= layout::FIRST_FIGURES;
-            put_bytes(out, first);
+            out.bytes(first);
         }
-        out[start] = shape;
+        out.set(start, shape);
     }
 }
 
@@ -275,37 +277,42 @@ mod tests {
             let policy = Policy::default().facts;
             let judge = Judge { names: &names, pending_max: 2, spend_min: Micros(SPEND_MIN) };
             let mut day = layout::EMPTY[..layout::EMPTY_BYTES].to_vec();
+            let mut another = DayState::new();
             for ((source, row), leads) in steps {
-                let (mut short, mut long) = (Vec::new(), Vec::new());
+                let (mut short, mut long) = (Packer::default(), Packer::default());
                 let change = whole(layout::get(&lying(&day)), source, &row, (&judge, &policy), &mut long);
                 if let Some(ordinary) = ordinary(&lying(&day), source, &row, &judge, &mut short) {
                     prop_assert_eq!(ordinary, change);
-                    prop_assert_eq!(&short, &long);
+                    prop_assert_eq!(short.since(0), long.since(0));
                 }
                 if change.0.is_ok() {
-                    day = long;
+                    day = long.since(0).to_vec();
                 }
                 let mut unpacked = layout::get(&lying(&day));
+                // What another day had is gone, whichever source had it.
+                another.sources.swap(0, 1);
+                layout::get_into(&lying(&day), &mut another);
+                prop_assert_eq!(&another, &unpacked);
                 unpacked.cohort.leads += leads;
-                let (mut counted, mut expected) = (Vec::new(), Vec::new());
+                let (mut counted, mut expected) = (Packer::default(), Packer::default());
                 let more = |cohort: &mut Cohort| { cohort.leads += leads; true };
                 recount((&lying(&day), day.len()), more, &mut counted);
                 layout::put(&unpacked, &mut expected);
-                prop_assert_eq!(&counted, &expected);
+                prop_assert_eq!(counted.since(0), expected.since(0));
+                day = counted.since(0).to_vec();
                 let (mut held, mut expected) = (Vec::new(), Vec::new());
-                layout::names(&lying(&counted), &mut |name| held.push(name.0));
+                layout::names(&lying(&day), &mut |name| held.push(name.0));
                 unpacked.names(&mut |name| expected.push(name.0));
                 prop_assert_eq!(held, expected);
-                day = counted;
             }
         }
     }
 
     #[test]
     fn a_day_of_which_nothing_is_known_is_packed_as_no_bytes_but_zeros() {
-        let mut packed = Vec::new();
+        let mut packed = Packer::default();
         layout::put(&DayState::new(), &mut packed);
-        assert_eq!(packed, layout::EMPTY[..layout::EMPTY_BYTES]);
+        assert_eq!(packed.since(0), &layout::EMPTY[..layout::EMPTY_BYTES]);
         assert_eq!(layout::get(&layout::EMPTY), DayState::new());
     }
 }
