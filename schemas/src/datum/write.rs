@@ -49,6 +49,13 @@ fn folded(out: &mut Vec<u8>, folded: u64) {
 /// A number that has three bytes or more. Out of line, so that there is less to copy wherever a number is written.
 #[inline(never)]
 fn folded_of_many(out: &mut Vec<u8>, mut folded: u64) {
+    let [one, two, three, four] = [0, 1, 2, 3].map(|place| (folded >> (place * BITS)).to_le_bytes()[0]);
+    if folded < 0x20_0000 {
+        return out.extend_from_slice(&[one | MORE, two | MORE, three]);
+    }
+    if folded < 0x1000_0000 {
+        return out.extend_from_slice(&[one | MORE, two | MORE, three | MORE, four]);
+    }
     let bytes = (u64::BITS - folded.leading_zeros()).div_ceil(BITS) as usize;
     if let Some(past) = size_of::<u64>().checked_sub(bytes) {
         // Eight bytes at once; those past the number are taken back.
