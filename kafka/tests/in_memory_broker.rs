@@ -142,8 +142,10 @@ async fn batch(sink: &mut SinkConsumer) -> kafka::Batch {
 
 fn sink_config() -> SinkConfig {
     let mut config = SinkConfig::new("sink", &["in"]);
-    // The in-memory broker lets a member that leaves wait for a session to end, sometimes for two, and leaving has a limit of its own.
+    // The in-memory broker lets a member that leaves wait for a session to end, sometimes for more than one. How long that takes is
+    // not what is tested here.
     config.session_timeout = Duration::from_secs(6);
+    config.request_timeout = Duration::from_secs(60);
     config.max_wait = Duration::from_millis(100);
     config.offsets_are_dense = true;
     config.leave_group_on_close = true;
