@@ -11,7 +11,6 @@ mod migrate;
 mod policy;
 mod topics;
 
-use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,21 +66,12 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
-        builder.worker_threads(async_threads(std::thread::available_parallelism().map_or(1, NonZero::get)));
-    }
-    let runtime = builder.enable_all().build().context("starting the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     let result = runtime.block_on(work);
     // A blocking call that hangs must not hold the process when everything else has ended.
     runtime.shutdown_timeout(DEADLINE_MARGIN);
     result
-}
-
-/// Threads for what waits: doors, stores, pages. Half of the cores, because stages and Kafka have threads of their own, and threads
-/// that find little to do wake each other: with one instead of two a webhook takes a seventh less.
-fn async_threads(cores: usize) -> usize {
-    cores.div_ceil(2)
 }
 
 async fn run_roles(config: Config, wanted: &[Role]) -> anyhow::Result<ExitCode> {
