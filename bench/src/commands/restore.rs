@@ -61,6 +61,7 @@ pub async fn once(options: &Options, days: u64) -> anyhow::Result<Figures> {
     site.joined(&mut role).await?;
     seconds = seconds.max(site.counter(&format!("{}_sum", kafka::metrics::RESTORE_SECONDS)).await?);
     let cpu = role.cpu_seconds()? - startup;
+    let peak_mib = role.memory()?.peak;
     let figures = [
         ("seconds", seconds),
         ("seconds_per_million_days", seconds * 1e6 / float(days)),
@@ -68,7 +69,8 @@ pub async fn once(options: &Options, days: u64) -> anyhow::Result<Figures> {
         ("records_restored", restored),
         ("cpu_seconds", cpu),
         ("days_per_cpu_second", float(days) / cpu.max(0.01)),
-        ("peak_mib", role.memory()?.peak),
+        ("peak_mib", peak_mib),
+        ("peak_bytes_per_day", peak_mib * f64::from(1 << 20) / float(days)),
     ];
     role.stop().await?;
     site.stop().await?;
