@@ -24,19 +24,22 @@ pub trait TopicValue<'a>: Plain<'a> + Serialize + Deserialize<'a> {
 
 /// What datums are made of.
 pub trait Plain<'a>: Sized {
-    /// Takes the value from the front of what is left, if it is plainly there.
-    fn read(from: &mut Datum<'a>) -> Option<Self>;
+    /// Takes the value from the front of what is left. If it is not plainly there, the datum fails, and the value is any.
+    fn read(from: &mut Datum<'a>) -> Self;
 
     /// Appends the value.
     fn write(&self, out: &mut Vec<u8>);
 
     /// Takes a value that may be absent. It is the second branch of a union, beside nothing.
     #[inline]
-    fn read_option(from: &mut Datum<'a>) -> Option<Option<Self>> {
-        match from.index()? {
-            0 => Some(None),
-            1 => Some(Some(Self::read(from)?)),
-            _ => None,
+    fn read_option(from: &mut Datum<'a>) -> Option<Self> {
+        match from.index() {
+            0 => None,
+            1 => Some(Self::read(from)),
+            _ => {
+                from.fail();
+                None
+            }
         }
     }
 

@@ -8,100 +8,132 @@ pub(crate) fn read<'a, T: TopicValue<'a>>(datum: &'a [u8], record: &str, list_it
         return None;
     }
     let mut from = Datum::new(datum, list_items_max);
-    let value = T::read(&mut from)?;
-    if from.at < datum.len() {
-        return None;
-    }
-    Some(value)
+    let value = T::read(&mut from);
+    if from.at == datum.len() { Some(value) } else { None }
 }
 
-/// A datum, read up to a place. Every method takes a value from there, or says that it is not plainly there.
+/// A datum, read up to a place. Every method takes a value from there. What is not plainly there fails the datum, for good:
+/// it gives nothing but zeros from then on. So values can be built in their places, and whether they mean anything is asked
+/// once, at the end.
 pub struct Datum<'a> {
     bytes: &'a [u8],
+    /// Beyond the end once it has failed.
     at: usize,
     list_items_max: usize,
 }
+
+/// A length that leads beyond the end of anything.
+const BEYOND: usize = usize::MAX >> 1;
 
 impl<'a> Datum<'a> {
     pub(super) fn new(bytes: &'a [u8], list_items_max: usize) -> Self {
         Self { bytes, at: 0, list_items_max }
     }
 
+    /// From now on there is nothing plainly there.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn fail(&mut self) {
+        self.at = BEYOND;
+    }
+
     #[inline]
-    pub(super) fn byte(&mut self) -> Option<u8> {
-        let byte = *self.bytes.get(self.at)?;
+    pub(super) fn has_failed(&self) -> bool {
+        self.at > self.bytes.len()
+    }
+
+    #[inline]
+    pub(super) fn byte(&mut self) -> u8 {
+        let Some(&byte) = self.bytes.get(self.at) else {
+            self.fail();
+            return 0;
+        };
         self.at += 1;
-        Some(byte)
+        byte
     }
 
     #[inline]
-    pub(super) fn bool(&mut self) -> Option<bool> {
-        match self.byte()? {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
+    pub(super) fn bool(&mut self) -> bool {
+        let byte = self.byte();
+        if byte > 1 {
+            self.fail();
         }
+        byte == 1
     }
 
-    /// The number of a branch of a union, or of a symbol of an enum. No schema of this build has more than a byte can say.
+    /// The number of a branch of a union, or of a symbol of an enum. No schema of this build has more than a byte can say;
+    /// what is longer or less than nothing comes out as a number that none has.
     #[inline]
-    pub(super) fn index(&mut self) -> Option<u8> {
-        let folded = self.byte()?;
-        (folded & (MORE | 1) == 0).then_some(folded >> 1)
+    pub(super) fn index(&mut self) -> u8 {
+        self.byte().rotate_right(1)
     }
 
     /// A signed number, folded (0, -1, 1, -2 … are 0, 1, 2, 3 …), lowest bits first.
     #[inline]
-    pub(super) fn long(&mut self) -> Option<i64> {
-        let folded = self.folded()?;
-        Some((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed())
+    pub(super) fn long(&mut self) -> i64 {
+        let folded = self.folded();
+        (folded >> 1).cast_signed() ^ -(folded & 1).cast_signed()
     }
 
     #[inline]
-    fn folded(&mut self) -> Option<u64> {
-        let left = self.bytes.get(self.at..)?;
+    fn folded(&mut self) -> u64 {
         // Most numbers are small: lengths, counts.
-        let &first = left.first()?;
-        let (folded, bytes) = if first & MORE == 0 { (first.into(), 1) } else { folded_of_many(left) };
-        self.at += bytes;
-        (bytes > 0).then_some(folded)
+        let (folded, bytes) = match self.bytes.get(self.at..) {
+            Some(&[first, ..]) if first & MORE == 0 => (first.into(), 1),
+            left => folded_of_many(left.unwrap_or_default()),
+        };
+        self.at = self.at.saturating_add(bytes);
+        folded
     }
 
     /// How many bytes or items follow.
     #[inline]
-    fn len(&mut self) -> Option<usize> {
-        let folded = self.folded()?;
-        if folded & 1 == 1 {
-            return None;
+    fn len(&mut self) -> usize {
+        let folded = self.folded();
+        match usize::try_from(folded >> 1) {
+            Ok(len) if folded & 1 == 0 => len,
+            _ => {
+                self.fail();
+                0
+            }
         }
-        usize::try_from(folded >> 1).ok()
     }
 
     #[inline]
-    pub(super) fn chunk<const BYTES: usize>(&mut self) -> Option<[u8; BYTES]> {
-        let chunk = self.bytes.get(self.at..)?.first_chunk()?;
+    pub(super) fn chunk<const BYTES: usize>(&mut self) -> [u8; BYTES] {
+        let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) else {
+            self.fail();
+            return [0; BYTES];
+        };
         self.at += BYTES;
-        Some(*chunk)
+        *chunk
     }
 
     #[inline]
-    pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
-        let len = self.len()?;
-        let bytes = self.bytes.get(self.at..)?.get(..len)?;
+    pub(super) fn bytes(&mut self) -> &'a [u8] {
+        let len = self.len();
+        let Some(bytes) = self.bytes.get(self.at..).and_then(|left| left.get(..len)) else {
+            self.fail();
+            return &[];
+        };
         self.at += len;
-        Some(bytes)
+        bytes
     }
 
     /// How many items of a list follow, and how many to make room for: every item has a byte at least, but for records
     /// without fields, of which there are no lists.
     #[inline]
-    pub(super) fn items(&mut self) -> Option<(usize, usize)> {
-        let count = self.len().filter(|count| *count <= self.list_items_max)?;
-        Some((count, count.min(self.bytes.len() - self.at)))
+    pub(super) fn items(&mut self) -> (usize, usize) {
+        let count = self.len();
+        if count > self.list_items_max {
+            self.fail();
+            return (0, 0);
+        }
+        (count, count.min(self.bytes.len().saturating_sub(self.at)))
     }
 }
 
-/// A number that has two bytes or more, and how many it has; none, if it is not plainly one. Out of line, so that there is
+/// A number that has two bytes or more, and how many it has; [`BEYOND`], if it is not plainly one. Out of line, so that there is
 /// less to copy wherever a number is read.
 #[inline(never)]
 fn folded_of_many(left: &[u8]) -> (u64, usize) {
@@ -112,7 +144,7 @@ fn folded_of_many(left: &[u8]) -> (u64, usize) {
             let number = word & (u64::MAX >> (u64::BITS - bits));
             // One that is longer than it need be is not plainly in order.
             let is_plain = number >> (bits - 8) != 0;
-            return (joined(number), if is_plain { bits as usize / 8 } else { 0 });
+            return (joined(number), if is_plain { bits as usize / 8 } else { BEYOND });
         }
     }
     folded_at_the_end(left)
@@ -126,14 +158,14 @@ fn folded_at_the_end(left: &[u8]) -> (u64, usize) {
         if byte & MORE == 0 {
             // One that is longer than it need be, or than 64 bits, is not plainly in order.
             let is_plain = shift == 0 || (byte != 0 && (shift < 63 || byte == 1));
-            return (folded, if is_plain { at + 1 } else { 0 });
+            return (folded, if is_plain { at + 1 } else { BEYOND });
         }
         shift += BITS;
         if shift > 63 {
             break;
         }
     }
-    (0, 0)
+    (0, BEYOND)
 }
 
 /// Joins the lower seven bits of each of eight bytes, two by two.

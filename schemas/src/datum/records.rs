@@ -27,9 +27,9 @@ macro_rules! records {
         impl<'a> Plain<'a> for $record {
             #[inline]
             #[allow(unused_variables, reason = "there is a record without fields")]
-            fn read(from: &mut Datum<'a>) -> Option<Self> {
+            fn read(from: &mut Datum<'a>) -> Self {
                 // The fields of an expression are evaluated in the order in which they stand.
-                Some(Self { $($field: Plain::read(from)?),* })
+                Self { $($field: Plain::read(from)),* }
             }
 
             #[inline]
@@ -111,13 +111,16 @@ records! {
 }
 
 macro_rules! unions {
-    ($($union:ty { $($index:literal $branch:ident)* })*) => {$(
+    ($($union:ty { $($index:literal $branch:ident)* } or $any:ident)*) => {$(
         impl<'a> Plain<'a> for $union {
             #[inline]
-            fn read(from: &mut Datum<'a>) -> Option<Self> {
-                match from.index()? {
-                    $($index => Some(Self::$branch(Plain::read(from)?)),)*
-                    _ => None,
+            fn read(from: &mut Datum<'a>) -> Self {
+                match from.index() {
+                    $($index => Self::$branch(Plain::read(from)),)*
+                    _ => {
+                        from.fail();
+                        Self::$any(Plain::read(from))
+                    }
                 }
             }
 
@@ -133,11 +136,14 @@ macro_rules! unions {
 
             /// The branches of one that may be absent stand beside nothing, which comes first.
             #[inline]
-            fn read_option(from: &mut Datum<'a>) -> Option<Option<Self>> {
-                match from.index()?.checked_sub(1) {
-                    None => Some(None),
-                    $(Some($index) => Some(Some(Self::$branch(Plain::read(from)?))),)*
-                    Some(_) => None,
+            fn read_option(from: &mut Datum<'a>) -> Option<Self> {
+                match from.index().checked_sub(1) {
+                    None => None,
+                    $(Some($index) => Some(Self::$branch(Plain::read(from))),)*
+                    Some(_) => {
+                        from.fail();
+                        None
+                    }
                 }
             }
 
@@ -158,24 +164,29 @@ macro_rules! unions {
 unions! {
     EventBody<'a> {
         0 MetricsObserved 1 CampaignObserved 2 LeadChanged 3 FatigueSignal 4 Tick 5 AccountObserved 6 QualityCounted
-    }
-    Reading<'a> { 0 MetricsReading 1 LeadReading }
+    } or Tick
+    Reading<'a> { 0 MetricsReading 1 LeadReading } or MetricsReading
 }
 
 macro_rules! enums {
-    ($($enum:ident { $($index:literal $symbol:ident)* })*) => {$(
+    ($($enum:ident { $any:literal $first:ident $($index:literal $symbol:ident)* })*) => {$(
         impl Plain<'_> for $enum {
             #[inline]
-            fn read(from: &mut Datum<'_>) -> Option<Self> {
-                match from.index()? {
-                    $($index => Some(Self::$symbol),)*
-                    _ => None,
+            fn read(from: &mut Datum<'_>) -> Self {
+                match from.index() {
+                    $any => Self::$first,
+                    $($index => Self::$symbol,)*
+                    _ => {
+                        from.fail();
+                        Self::$first
+                    }
                 }
             }
 
             #[inline]
             fn write(&self, out: &mut Vec<u8>) {
                 let index = match self {
+                    Self::$first => $any,
                     $(Self::$symbol => $index,)*
                 };
                 write::index(out, index);

@@ -256,10 +256,15 @@ proptest! {
         let len = datum.len();
         datum.extend_from_slice(&rest);
         let mut from = super::Datum::new(&datum, 0);
-        prop_assert_eq!(from.long(), Some(number));
-        let left: Vec<u8> = std::iter::from_fn(|| from.byte()).collect();
+        prop_assert_eq!(from.long(), number);
+        let left: Vec<u8> = rest.iter().map(|_| from.byte()).collect();
         prop_assert_eq!(left, rest);
-        prop_assert_eq!(super::Datum::new(&datum[..len - 1], 0).long(), None);
+        prop_assert!(!from.has_failed());
+        prop_assert_eq!(from.byte(), 0);
+        prop_assert!(from.has_failed());
+        let mut cut_off = super::Datum::new(&datum[..len - 1], 0);
+        cut_off.long();
+        prop_assert!(cut_off.has_failed());
     }
 
     #[test]

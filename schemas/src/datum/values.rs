@@ -12,7 +12,7 @@ macro_rules! values {
     ($($value:ty: |$from:ident| $read:expr, |$of:ident, $out:ident| $write:expr;)*) => {$(
         impl<'a> Plain<'a> for $value {
             #[inline]
-            fn read($from: &mut Datum<'a>) -> Option<Self> {
+            fn read($from: &mut Datum<'a>) -> Self {
                 $read
             }
 
@@ -27,19 +27,35 @@ macro_rules! values {
 
 values! {
     bool: |from| from.bool(), |value, out| out.push(value.into());
-    i32: |from| i32::try_from(from.long()?).ok(), |value, out| write::long(out, value.into());
+    i32: |from| small(from), |value, out| write::long(out, value.into());
     i64: |from| from.long(), |value, out| write::long(out, value);
-    f64: |from| Some(f64::from_le_bytes(from.chunk()?)), |value, out| out.extend_from_slice(&value.to_le_bytes());
-    Day: |from| Some(Self(Plain::read(from)?)), |value, out| value.0.write(out);
-    Micros: |from| Some(Self(Plain::read(from)?)), |value, out| value.0.write(out);
-    TimestampMs: |from| Some(Self(Plain::read(from)?)), |value, out| value.0.write(out);
-    &'a str: |from| text(from.bytes()?).ok(), |value, out| write::bytes(out, value.as_bytes());
+    f64: |from| f64::from_le_bytes(from.chunk()), |value, out| out.extend_from_slice(&value.to_le_bytes());
+    Day: |from| Self(Plain::read(from)), |value, out| value.0.write(out);
+    Micros: |from| Self(Plain::read(from)), |value, out| value.0.write(out);
+    TimestampMs: |from| Self(Plain::read(from)), |value, out| value.0.write(out);
+    &'a str: |from| words(from), |value, out| write::bytes(out, value.as_bytes());
     &'a [u8]: |from| from.bytes(), |value, out| write::bytes(out, value);
+}
+
+#[inline]
+fn small(from: &mut Datum<'_>) -> i32 {
+    i32::try_from(from.long()).unwrap_or_else(|_| {
+        from.fail();
+        0
+    })
+}
+
+#[inline]
+fn words<'a>(from: &mut Datum<'a>) -> &'a str {
+    text(from.bytes()).unwrap_or_else(|_| {
+        from.fail();
+        ""
+    })
 }
 
 impl<'a, T: Plain<'a>> Plain<'a> for Option<T> {
     #[inline]
-    fn read(from: &mut Datum<'a>) -> Option<Self> {
+    fn read(from: &mut Datum<'a>) -> Self {
         T::read_option(from)
     }
 
@@ -52,16 +68,22 @@ impl<'a, T: Plain<'a>> Plain<'a> for Option<T> {
 /// One block and its end.
 impl<'a, T: Plain<'a>> Plain<'a> for Vec<T> {
     #[inline]
-    fn read(from: &mut Datum<'a>) -> Option<Self> {
-        let (count, room) = from.items()?;
+    fn read(from: &mut Datum<'a>) -> Self {
+        let (count, room) = from.items();
         if count == 0 {
-            return Some(Self::new());
+            return Self::new();
         }
         let mut items = Self::with_capacity(room.min(ROOM_BYTES_MAX / size_of::<T>()));
         for _ in 0..count {
-            items.push(T::read(from)?);
+            items.push(T::read(from));
+            if from.has_failed() {
+                break;
+            }
         }
-        (from.byte()? == 0).then_some(items)
+        if from.byte() != 0 {
+            from.fail();
+        }
+        items
     }
 
     #[inline]
