@@ -104,14 +104,13 @@ async fn measured(options: &Options) -> anyhow::Result<Measured> {
 }
 
 fn document(figures: &Measured) -> anyhow::Result<String> {
-    let get = |name: &str| figures.get(name).copied().with_context(|| format!("figures.toml has no {name}"));
+    let get = |name: &str| figure(figures, name);
     let per_row = 1.0 / get("normalize_records_per_cpu_second")?
         + 1.0 / get("score_events_per_cpu_second")?
         + 1.0 / get("clickhouse_records_per_cpu_second")?
         + 1.0 / get("postgres_records_per_cpu_second")?;
     let carried = PLANNED / per_row;
     let per_account = CAMPAIGNS * ROWS_A_DAY / 86_400.0;
-    let webhooks = WEBHOOKS_A_DAY / 86_400.0;
     let mut out = String::from(
         "# Sizing\n\nWritten by `bench sizing` from `bench/figures.toml`; do not edit. All figures are for one machine of 2 cores of which the\n\
          roles have one and the engines the other, and are as good as the measurement they come from.\n\n## Measured\n\n| figure | value |\n|---|---|\n",
@@ -138,6 +137,16 @@ fn document(figures: &Measured) -> anyhow::Result<String> {
         PLANNED * 100.0,
         PLANNED * get("door_requests_per_cpu_second")?,
     )?;
+    accounts_need(figures, per_row, &mut out)?;
+    out.push_str(FORMULAS);
+    Ok(out)
+}
+
+/// What accounts need, by their number; `per_row` is the CPU of a row in seconds.
+fn accounts_need(figures: &Measured, per_row: f64, out: &mut String) -> anyhow::Result<()> {
+    let get = |name: &str| figure(figures, name);
+    let per_account = CAMPAIGNS * ROWS_A_DAY / 86_400.0;
+    let webhooks = WEBHOOKS_A_DAY / 86_400.0;
     writeln!(
         out,
         "## What accounts need\n\n\
@@ -173,8 +182,11 @@ fn document(figures: &Measured) -> anyhow::Result<String> {
             shown(postgres / GIB),
         )?;
     }
-    out.push_str(FORMULAS);
-    Ok(out)
+    Ok(())
+}
+
+fn figure(figures: &Measured, name: &str) -> anyhow::Result<f64> {
+    figures.get(name).copied().with_context(|| format!("figures.toml has no {name}"))
 }
 
 const FORMULAS: &str = "
