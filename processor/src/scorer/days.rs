@@ -8,6 +8,7 @@ use super::day::DayState;
 use super::layout;
 use super::names::NameId;
 use super::pack::{PADDING, Packer};
+use super::room::grow;
 
 /// Days in order, each once.
 #[derive(Clone, Debug, Default)]
@@ -26,9 +27,6 @@ struct Entry {
     touch: u32,
 }
 
-/// Room is added in steps, because there are many campaigns and most stop growing.
-const BYTES_STEP: usize = 256;
-const DAYS_STEP: usize = 8;
 /// A day that has become shorter by up to so many bytes keeps its room, because moving what follows takes longer than
 /// all the rest, and its next figures may be longer.
 const SLACK: usize = 8;
@@ -92,19 +90,14 @@ impl Days {
         let (at, old) = match at {
             Ok(at) => (at, self.start(at)..self.directory[at].end as usize),
             Err(at) => {
-                if self.directory.len() == self.directory.capacity() {
-                    self.directory.reserve_exact(DAYS_STEP);
-                }
+                grow(&mut self.directory, 1);
                 let start = self.start(at);
                 let end = u32::try_from(start).expect("the days of a campaign take less than 4 GiB");
                 self.directory.insert(at, Entry { day, end, touch: 0 });
                 (at, start..start)
             }
         };
-        let grown = packed.len().saturating_sub(old.len());
-        if self.bytes.capacity() - self.bytes.len() < grown {
-            self.bytes.reserve_exact(grown.max(BYTES_STEP));
-        }
+        grow(&mut self.bytes, packed.len().saturating_sub(old.len()));
         if packed.len() > old.len() || packed.len() + SLACK < old.len() {
             self.make_room(at, &old, packed.len());
         }

@@ -18,6 +18,7 @@ use super::campaign::CampaignState;
 use super::journal::{Cause, Journal};
 use super::names::Names;
 use super::pack::Packer;
+use super::room::grow;
 use crate::index::KeyIndex;
 use crate::policy::FactsPolicy;
 use crate::{Outcome, Policy, calendar};
@@ -141,6 +142,7 @@ impl Facts {
         let campaign = CampaignState::new(key, known_since, &self.policies)?;
         let position =
             u32::try_from(self.campaigns.len()).expect("memory ends before four billion campaigns");
+        grow(&mut self.campaigns, 1);
         self.campaigns.push(campaign);
         self.index.insert(key, position);
         Some((position, true))

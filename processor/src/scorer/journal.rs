@@ -10,6 +10,7 @@ use schemas::{Day, Micros};
 
 use super::campaign::{About, Core};
 use super::pack::PADDING;
+use super::room::empty;
 
 /// A position in the log, with the topic by number.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -165,9 +166,9 @@ impl Journal {
     pub(super) fn close(&mut self) {
         self.base += self.campaigns.len() as u64;
         self.days_base = self.days_base.wrapping_add(number(self.days.len()));
-        self.campaigns.clear();
-        self.days.clear();
-        self.bytes.clear();
+        empty(&mut self.campaigns);
+        empty(&mut self.days);
+        empty(&mut self.bytes);
     }
 }
 

@@ -12,6 +12,7 @@ use super::facts::{ALL_REGARD, Facts, Taken};
 use super::judged::{Case, Judged, Published, in_force};
 use super::kept::Kept;
 use super::rescore::Scratch;
+use super::room::{empty, grow};
 use super::zones::Moments;
 use crate::{Outcome, Policy};
 
@@ -58,6 +59,7 @@ impl Judgement {
 
     fn meet_new(&mut self, facts: &Facts) {
         let new = facts.campaigns.iter().skip(self.judged.len());
+        grow(&mut self.judged, new.len());
         self.judged.extend(new.map(|campaign| Judged::new(campaign, &self.policy)));
     }
 
@@ -71,8 +73,8 @@ impl Judgement {
     }
 
     pub(super) fn commit(&mut self) {
-        self.undo.clear();
-        self.renamed.clear();
+        empty(&mut self.undo);
+        empty(&mut self.renamed);
     }
 
     /// Goes back to the last commit, to which the facts have gone back before.
@@ -176,6 +178,11 @@ impl Judgement {
 
     /// The campaign has been scored, so that the next tick must look at it.
     pub(super) fn note_scored(&mut self, position: u32) {
+        // Without ticks nobody takes them out.
+        if self.unchecked.len() >= 2 * self.judged.len() {
+            self.unchecked.sort_unstable();
+            self.unchecked.dedup();
+        }
         self.unchecked.push(position);
     }
 

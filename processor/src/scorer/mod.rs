@@ -33,6 +33,7 @@ mod restate;
 mod names;
 mod layout;
 mod pack;
+mod room;
 mod journal;
 mod zones;
 mod judged;

@@ -28,7 +28,7 @@ pub(crate) use self::verdict::{TransactionError, Verdict};
 use super::cluster::{Cluster, Coordinates};
 use super::encoder::BatchWriter;
 use super::leaders::Broker;
-use super::produce::{BATCH_BYTES, RECORD_BYTES, place};
+use super::produce::{BATCH_BYTES, RECORD_BYTES, WAITING_BYTES, place};
 use crate::record::{Record, TopicPartition};
 
 /// Pause between attempts to connect.
@@ -164,7 +164,7 @@ impl Transactor {
         let before = batch.size();
         batch.append(record);
         self.buffered += batch.size() - before;
-        if self.buffered > self.options.buffer_bytes {
+        if self.buffered > self.options.buffer_bytes.min(WAITING_BYTES) {
             self.dispatch(None, self.deadline()).map_err(Refusal::Failed)?;
         }
         Ok(())

@@ -14,9 +14,10 @@ use crate::wire::cluster::Cluster;
 use crate::wire::connection::Connection;
 use crate::wire::encoder::BatchWriter;
 use crate::wire::leaders::Broker;
+use crate::wire::produce::WAITING_BYTES;
 
 /// Bytes of the buffers that are kept for the next batches.
-const KEPT_BYTES: usize = 8 << 20;
+const KEPT_BYTES: usize = 2 * WAITING_BYTES;
 
 /// A topic that is written to.
 #[derive(Debug)]
