@@ -10,6 +10,7 @@ mod policy;
 mod outcome;
 mod calendar;
 mod index;
+mod room;
 mod event;
 mod quality;
 mod leads;

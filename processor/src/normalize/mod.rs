@@ -21,6 +21,7 @@ use schemas::record::{Doubt, Event, EventBody, Lead, Origin, QualityFlag, RawEve
 use crate::event::{TEXT_BYTES_MAX, bounded};
 use crate::index::KeyIndex;
 use crate::leads::LeadState;
+use crate::room::empty;
 use crate::{Outcome, Policy, Rejection, quality};
 use counts::QualityCounts;
 
@@ -169,7 +170,7 @@ impl Normalizer {
 
     /// The open transaction is committed; what it changed stays.
     pub fn commit(&mut self) {
-        self.journal.clear();
+        empty(&mut self.journal);
         self.counts.clear();
     }
 

@@ -8,7 +8,7 @@ use super::day::DayState;
 use super::layout;
 use super::names::NameId;
 use super::pack::{PADDING, Packer};
-use super::room::grow;
+use crate::room::grow;
 
 /// Days in order, each once.
 #[derive(Clone, Debug, Default)]

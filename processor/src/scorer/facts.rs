@@ -18,9 +18,9 @@ use super::campaign::CampaignState;
 use super::journal::{Cause, Journal};
 use super::names::Names;
 use super::pack::Packer;
-use super::room::grow;
 use crate::index::KeyIndex;
 use crate::policy::FactsPolicy;
+use crate::room::grow;
 use crate::{Outcome, Policy, calendar};
 
 /// The facts of one partition.

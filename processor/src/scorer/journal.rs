@@ -10,7 +10,7 @@ use schemas::{Day, Micros};
 
 use super::campaign::{About, Core};
 use super::pack::PADDING;
-use super::room::empty;
+use crate::room::empty;
 
 /// A position in the log, with the topic by number.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

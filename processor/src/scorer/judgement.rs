@@ -12,8 +12,8 @@ use super::facts::{ALL_REGARD, Facts, Taken};
 use super::judged::{Case, Judged, Published, in_force};
 use super::kept::Kept;
 use super::rescore::Scratch;
-use super::room::{empty, grow};
 use super::zones::Moments;
+use crate::room::{empty, grow};
 use crate::{Outcome, Policy};
 
 /// One policy over the facts of a partition.
@@ -190,5 +190,28 @@ impl Judgement {
     pub(super) fn bytes(&self) -> usize {
         let kept = self.judged.iter().filter(|judged| judged.kept.is_some()).count();
         self.judged.len() * size_of::<Judged>() + kept * size_of::<Kept>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_tick_comes_for_is_noted_no_more_than_twice_for_each_campaign_however_often_it_is_scored() {
+        let policy = Arc::new(Policy::default());
+        let mut facts = Facts::new([Arc::clone(&policy)].into(), 0);
+        for key in ["facebook:1:10", "facebook:1:11", "facebook:1:12"] {
+            facts.position_or_new(key, TimestampMs(0)).unwrap();
+        }
+        let mut judgement = Judgement::new(policy);
+        judgement.meet(&facts);
+        for number in 0..1_000 {
+            judgement.note_scored(number % 3);
+            assert!(judgement.unchecked.len() <= 6);
+        }
+        judgement.unchecked.sort_unstable();
+        judgement.unchecked.dedup();
+        assert_eq!(judgement.unchecked, [0, 1, 2]);
     }
 }

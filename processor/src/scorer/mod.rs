@@ -33,7 +33,6 @@ mod restate;
 mod names;
 mod layout;
 mod pack;
-mod room;
 mod journal;
 mod zones;
 mod judged;

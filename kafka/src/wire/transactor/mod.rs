@@ -44,7 +44,7 @@ pub(crate) struct TransactorOptions {
     pub(crate) group: Option<String>,
     pub(crate) transaction_timeout: Duration,
     pub(crate) request_timeout: Duration,
-    /// Records are sent at the latest when so many bytes wait.
+    /// Records are sent at the latest when so many bytes wait, or [`WAITING_BYTES`].
     pub(crate) buffer_bytes: usize,
     /// Batches are packed with lz4, except those of some topics.
     pub(crate) pack: bool,

@@ -1,11 +1,11 @@
 //! Room in lists of which there are many, or that are now and then very long.
 //!
 //! Doubling, as lists do by themselves, leaves a third of the memory of a large state idle; and a list keeps for good the room
-//! of the largest transaction there ever was.
+//! of the largest transaction there ever was. [`crate::Scorer`] and [`crate::Normalizer`] ask here instead.
 
 /// Makes room for so many more, in steps of an eighth to a quarter. They are the steps in which allocators hand out memory,
 /// four from one power of two to the next, so that none of a block lies beside what was asked for.
-pub(super) fn grow<T>(list: &mut Vec<T>, more: usize) {
+pub(crate) fn grow<T>(list: &mut Vec<T>, more: usize) {
     if list.capacity() - list.len() < more {
         let bytes = (list.len() + more) * size_of::<T>();
         let block = bytes.next_multiple_of((bytes.next_power_of_two() / 8).max(8));
@@ -18,7 +18,7 @@ const KEPT_TIMES: usize = 4;
 const KEPT_BYTES_MIN: usize = 64 << 10;
 
 /// Empties a list of what a transaction did, keeping room for the next one.
-pub(super) fn empty<T>(list: &mut Vec<T>) {
+pub(crate) fn empty<T>(list: &mut Vec<T>) {
     list.shrink_to((list.len() * KEPT_TIMES).max(KEPT_BYTES_MIN / size_of::<T>()));
     list.clear();
 }
