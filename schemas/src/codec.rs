@@ -177,6 +177,27 @@ impl Decoder {
         decoded(schema, datum)
     }
 
+    /// Reads a framed value as [`Self::decode`] does, and shows it where it lies: a large one takes as long to move as to read.
+    #[inline]
+    pub fn show<'a, T: TopicValue<'a>, R>(
+        &mut self,
+        bytes: Option<&'a [u8]>,
+        see: impl FnOnce(Result<&mut T, CodecError>) -> R,
+    ) -> R {
+        let (Known { schema, record }, datum) = match self.unframed(bytes) {
+            Ok(unframed) => unframed,
+            Err(error) => return see(Err(error)),
+        };
+        let see = match datum::show(datum, record.unwrap_or_default(), LIST_ITEMS_MAX, see) {
+            Ok(seen) => return seen,
+            Err(see) => see,
+        };
+        match decoded(schema, datum) {
+            Ok(mut value) => see(Ok(&mut value)),
+            Err(error) => see(Err(error)),
+        }
+    }
+
     /// The schema that a value was written with, and the value.
     fn unframed<'a>(&mut self, bytes: Option<&'a [u8]>) -> Result<(&Known, &'a [u8]), CodecError> {
         let bytes = bytes.ok_or(CodecError::NoValue)?;

@@ -107,35 +107,43 @@ impl Stage for Score {
     }
 
     fn process(&mut self, record: ConsumedRecord<'_>, out: &mut Outputs<'_>) -> Result<(), StageError> {
-        let (refused, observed_at) = match self.decoder.decode::<Event<'_>>(record.value) {
-            Ok(mut event) => match record.key.map(schemas::text).transpose() {
-                Ok(key) => {
-                    if matches!(event.body, EventBody::Tick(_)) && seeded("bug.window_off_by_one_day") {
-                        event.observed_at.0 -= DAY_MS;
+        let Self { decoder, partitions, outcomes, .. } = self;
+        let refused =
+            decoder.show(record.value, |event: Result<&mut Event<'_>, CodecError>| match event {
+                Ok(event) => match record.key.map(schemas::text).transpose() {
+                    Ok(key) => {
+                        if matches!(event.body, EventBody::Tick(_)) && seeded("bug.window_off_by_one_day") {
+                            event.observed_at.0 -= DAY_MS;
+                        }
+                        let state = partitions.get_mut(&record.partition).ok_or_else(|| {
+                            StageError::failed(format!("partition {} was not restored", record.partition))
+                        })?;
+                        let at = Origin {
+                            topic: record.topic,
+                            partition: record.partition,
+                            offset: record.offset,
+                        };
+                        let applied = state.apply(key, event, &at);
+                        outcomes.note(applied.outcome);
+                        let refused = |rejection: Rejection| {
+                            (rejection.code, rejection.sentence, Some(event.observed_at))
+                        };
+                        Ok(applied.rejection.map(refused))
                     }
-                    let state = self.partitions.get_mut(&record.partition).ok_or_else(|| {
-                        StageError::failed(format!("partition {} was not restored", record.partition))
-                    })?;
-                    let at =
-                        Origin { topic: record.topic, partition: record.partition, offset: record.offset };
-                    let applied = state.apply(key, &event, &at);
-                    self.outcomes.note(applied.outcome);
-                    let Some(rejection) = applied.rejection else { return Ok(()) };
-                    ((rejection.code, rejection.sentence), Some(event.observed_at))
-                }
+                    Err(error) => {
+                        outcomes.note(Outcome::Rejected);
+                        let sentence = format!("the key is not text: {error}");
+                        Ok(Some(("KEY_INVALID", sentence, Some(event.observed_at))))
+                    }
+                },
+                Err(error) if error.is_transient() => Err(StageError::unavailable(error)),
                 Err(error) => {
-                    self.outcomes.note(Outcome::Rejected);
-                    (("KEY_INVALID", format!("the key is not text: {error}")), Some(event.observed_at))
+                    outcomes.note(Outcome::Rejected);
+                    Ok(Some((codec_code(&error), error.to_string(), None)))
                 }
-            },
-            Err(error) if error.is_transient() => return Err(StageError::unavailable(error)),
-            Err(error) => {
-                self.outcomes.note(Outcome::Rejected);
-                ((codec_code(&error), error.to_string()), None)
-            }
-        };
-        let refusal =
-            Refusal { stage: NAME, code: refused.0, sentence: &refused.1, locator: "", observed_at };
+            })?;
+        let Some((code, sentence, observed_at)) = refused else { return Ok(()) };
+        let refusal = Refusal { stage: NAME, code, sentence: &sentence, locator: "", observed_at };
         dead_letter(&mut self.dead_letters, out, &record, &refusal)
     }
 

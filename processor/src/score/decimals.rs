@@ -57,7 +57,7 @@ fn write_scaled(scaled: u64, decimals: usize, out: &mut String) {
         rest /= 10;
         digits += 1;
     }
-    out.push_str(std::str::from_utf8(&text[at..]).unwrap_or_default());
+    out.push_str(schemas::text(&text[at..]).unwrap_or_default());
 }
 
 #[cfg(test)]

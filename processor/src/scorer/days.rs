@@ -1,5 +1,6 @@
 //! The days of a campaign, packed one after another in the order of their dates.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use schemas::Day;
@@ -13,16 +14,20 @@ use crate::room::grow;
 /// Days in order, each once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Days {
-    directory: Vec<Entry>,
+    /// Where the newest day lies. Facts are mostly about that one, and need not look into the directory for it, which is one
+    /// wait for memory less. Says nothing while there are no days.
+    newest: Entry,
+    /// The days before it.
+    older: Vec<Entry>,
     /// Every day, then [`PADDING`] bytes; empty while there is none.
     bytes: Vec<u8>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     day: Day,
-    /// Where its bytes end; they begin where those of the day before end.
-    end: u32,
+    /// Where its bytes begin; they end where those of the next day begin, or the padding.
+    start: u32,
     /// The number of its entry in the open transaction's journal; see [`super::journal`].
     touch: u32,
 }
@@ -34,33 +39,37 @@ const SLACK: usize = 8;
 impl Days {
     /// Where the day is, or would be.
     pub(super) fn find(&self, day: Day) -> Result<usize, usize> {
-        // Facts are mostly about the newest days.
-        match self.directory.last() {
-            Some(last) if last.day < day => Err(self.directory.len()),
-            Some(last) if last.day == day => Ok(self.directory.len() - 1),
-            _ => self.directory.binary_search_by_key(&day, |known| known.day),
+        match self.newest.day.cmp(&day) {
+            _ if self.bytes.is_empty() => Err(0),
+            Ordering::Less => Err(self.len()),
+            Ordering::Equal => Ok(self.older.len()),
+            Ordering::Greater => self.older.binary_search_by_key(&day, |known| known.day),
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.directory.len()
+        if self.bytes.is_empty() { 0 } else { self.older.len() + 1 }
     }
 
     pub(super) fn touch(&self, at: usize) -> u32 {
-        self.directory[at].touch
+        self.entry(at).touch
     }
 
     pub(super) fn set_touch(&mut self, at: usize, touch: u32) {
-        self.directory[at].touch = touch;
+        self.older.get_mut(at).unwrap_or(&mut self.newest).touch = touch;
     }
 
     pub(super) fn date(&self, at: usize) -> Day {
-        self.directory[at].day
+        self.entry(at).day
+    }
+
+    fn entry(&self, at: usize) -> &Entry {
+        self.older.get(at).unwrap_or(&self.newest)
     }
 
     /// How many days lie before a day.
     pub(super) fn count_before(&self, day: Day) -> usize {
-        self.directory.partition_point(|known| known.day < day)
+        self.find(day).unwrap_or_else(|at| at)
     }
 
     pub(super) fn get(&self, at: usize) -> DayState {
@@ -79,21 +88,15 @@ impl Days {
 
     /// The day as bytes, to be put back by [`Self::put`].
     pub(super) fn raw(&self, at: usize) -> &[u8] {
-        &self.bytes[self.start(at)..self.directory[at].end as usize]
+        &self.bytes[self.range(at)]
     }
 
     /// Replaces the day at its place, or puts it there.
     pub(super) fn put(&mut self, at: Result<usize, usize>, day: Day, packed: &[u8]) {
-        if self.bytes.is_empty() {
-            self.bytes.resize(PADDING, 0);
-        }
         let (at, old) = match at {
-            Ok(at) => (at, self.start(at)..self.directory[at].end as usize),
+            Ok(at) => (at, self.range(at)),
             Err(at) => {
-                grow(&mut self.directory, 1);
-                let start = self.start(at);
-                let end = u32::try_from(start).expect("the days of a campaign take less than 4 GiB");
-                self.directory.insert(at, Entry { day, end, touch: 0 });
+                let start = self.insert(at, day);
                 (at, start..start)
             }
         };
@@ -102,6 +105,24 @@ impl Days {
             self.make_room(at, &old, packed.len());
         }
         self.bytes[old.start..old.start + packed.len()].copy_from_slice(packed);
+    }
+
+    /// Adds a day without bytes, and returns where they are to be.
+    fn insert(&mut self, at: usize, day: Day) -> usize {
+        let start = self.start(at);
+        let entry = Entry { day, start: offset(start), touch: 0 };
+        if self.bytes.is_empty() {
+            self.bytes.resize(PADDING, 0);
+            self.newest = entry;
+        } else {
+            grow(&mut self.older, 1);
+            if at > self.older.len() {
+                self.older.push(std::mem::replace(&mut self.newest, entry));
+            } else {
+                self.older.insert(at, entry);
+            }
+        }
+        start
     }
 
     /// Moves what follows the day's old bytes, so that it takes so many.
@@ -113,39 +134,50 @@ impl Days {
         }
         self.bytes.copy_within(tail, old.start + len);
         self.bytes.truncate(now);
-        self.shift(at, old.len(), len);
+        self.shift(at + 1, old.len(), len);
     }
 
     pub(super) fn remove(&mut self, at: usize) {
-        let old = self.start(at)..self.directory[at].end as usize;
+        let old = self.range(at);
         let len = old.len();
         self.bytes.drain(old);
-        self.shift(at, len, 0);
-        self.directory.remove(at);
+        self.shift(at + 1, len, 0);
+        if at < self.older.len() {
+            self.older.remove(at);
+        } else if let Some(before) = self.older.pop() {
+            self.newest = before;
+        } else {
+            self.bytes.clear();
+        }
     }
 
     /// Gives back the room of days that were removed.
     pub(super) fn shrink(&mut self) {
-        self.directory.shrink_to_fit();
+        self.older.shrink_to_fit();
         self.bytes.shrink_to_fit();
     }
 
-    /// Moves the ends from `at` on, after a day there took `now` bytes instead of `before`.
+    /// Moves the starts from `at` on, after the day before took `now` bytes instead of `before`.
     fn shift(&mut self, at: usize, before: usize, now: usize) {
-        if let Some(last) = self.directory.last() {
-            let end = last.end as usize - before + now;
-            u32::try_from(end).expect("the days of a campaign take less than 4 GiB");
-        }
-        // The last end fits, and none is beyond it.
+        // The end fits, and no day begins beyond it.
+        offset(self.bytes.len());
         #[expect(clippy::cast_possible_truncation, reason = "the difference of two numbers that fit")]
         let change = now.wrapping_sub(before) as u32;
-        for entry in &mut self.directory[at..] {
-            entry.end = entry.end.wrapping_add(change);
+        if at > self.older.len() {
+            return;
+        }
+        for entry in self.older[at..].iter_mut().chain([&mut self.newest]) {
+            entry.start = entry.start.wrapping_add(change);
         }
     }
 
+    /// Where the bytes of a day begin, or where those of one after the newest would.
     fn start(&self, at: usize) -> usize {
-        at.checked_sub(1).map_or(0, |before| self.directory[before].end as usize)
+        if at < self.len() { self.entry(at).start as usize } else { self.bytes.len().saturating_sub(PADDING) }
+    }
+
+    fn range(&self, at: usize) -> Range<usize> {
+        self.start(at)..self.start(at + 1)
     }
 
     /// Tells which batch names the days hold.
@@ -157,8 +189,12 @@ impl Days {
 
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.directory.capacity() * size_of::<Entry>() + self.bytes.capacity()
+        self.older.capacity() * size_of::<Entry>() + self.bytes.capacity()
     }
+}
+
+fn offset(bytes: usize) -> u32 {
+    u32::try_from(bytes).expect("the days of a campaign take less than 4 GiB")
 }
 
 /// A day packed into a buffer that is used again.
@@ -166,4 +202,44 @@ pub(super) fn packed<'a>(day: &DayState, buffer: &'a mut Packer) -> &'a [u8] {
     buffer.clear();
     layout::put(day, buffer);
     buffer.since(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn days_are_those_of_an_ordered_map_wherever_they_are_put_grow_shrink_and_go(
+            steps in proptest::collection::vec((0..12_i32, 0..40_usize, any::<bool>()), 0..80),
+        ) {
+            let (mut days, mut map) = (Days::default(), BTreeMap::new());
+            for (number, (day, len, put)) in (1_u8..).zip(steps) {
+                let day = Day(day);
+                let at = days.find(day);
+                prop_assert_eq!(at.is_ok(), map.contains_key(&day));
+                prop_assert_eq!(at.unwrap_or_else(|at| at), map.range(..day).count());
+                if put {
+                    let packed = vec![number; len];
+                    days.put(at, day, &packed);
+                    days.set_touch(at.unwrap_or_else(|at| at), number.into());
+                    map.insert(day, packed);
+                } else if let Ok(at) = at {
+                    days.remove(at);
+                    map.remove(&day);
+                }
+                prop_assert_eq!(days.len(), map.len());
+                for (at, (day, packed)) in map.iter().enumerate() {
+                    prop_assert_eq!(days.date(at), *day);
+                    prop_assert!(days.raw(at).starts_with(packed) && days.raw(at).len() <= packed.len() + SLACK);
+                    prop_assert!(days.from(at).len() >= packed.len() + PADDING);
+                    prop_assert!(packed.first().is_none_or(|number| days.touch(at) == u32::from(*number)));
+                }
+            }
+        }
+    }
 }

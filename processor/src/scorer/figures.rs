@@ -166,7 +166,7 @@ impl Currency {
     }
 
     pub(super) fn text(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("capital letters are text")
+        schemas::text(&self.0).expect("capital letters are text")
     }
 
     pub(super) fn is(&self, code: &str) -> bool {

@@ -13,7 +13,7 @@ mod records;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use read::Datum;
-pub(crate) use read::read;
+pub(crate) use read::{read, show};
 pub(crate) use write::write;
 
 /// A value of a topic: one of the records of [`crate::record`] that stand alone.

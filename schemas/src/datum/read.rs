@@ -1,6 +1,7 @@
 //! Datums to records, which borrow from them.
 
 use super::{BITS, MORE, MORES, TopicValue};
+use crate::CodecError;
 
 /// The record, if the whole datum is plainly one and `T` is the type of that name.
 pub(crate) fn read<'a, T: TopicValue<'a>>(datum: &'a [u8], record: &str, list_items_max: usize) -> Option<T> {
@@ -12,6 +13,23 @@ pub(crate) fn read<'a, T: TopicValue<'a>>(datum: &'a [u8], record: &str, list_it
     if from.at == datum.len() { Some(value) } else { None }
 }
 
+/// The same, shown where it was built, because a large record takes as long to move as to read. Gives back who wanted to see
+/// it if there is none.
+#[inline]
+pub(crate) fn show<'a, T: TopicValue<'a>, R, F: FnOnce(Result<&mut T, CodecError>) -> R>(
+    datum: &'a [u8],
+    record: &str,
+    list_items_max: usize,
+    see: F,
+) -> Result<R, F> {
+    if record != T::RECORD {
+        return Err(see);
+    }
+    let mut from = Datum::new(datum, list_items_max);
+    let mut value = T::read(&mut from);
+    if from.at == datum.len() { Ok(see(Ok(&mut value))) } else { Err(see) }
+}
+
 /// A datum, read up to a place. Every method takes a value from there. What is not plainly there fails the datum, for good:
 /// it gives nothing but zeros from then on. So values can be built in their places, and whether they mean anything is asked
 /// once, at the end.
@@ -21,6 +39,10 @@ pub struct Datum<'a> {
     at: usize,
     list_items_max: usize,
 }
+
+/// The numbers of the branches of what may be absent.
+const ABSENT: u8 = 0;
+const PRESENT: u8 = 2;
 
 /// A length that leads beyond the end of anything.
 const BEYOND: usize = usize::MAX >> 1;
@@ -40,6 +62,11 @@ impl<'a> Datum<'a> {
     #[inline]
     pub(super) fn has_failed(&self) -> bool {
         self.at > self.bytes.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn at(&self) -> usize {
+        self.at
     }
 
     #[inline]
@@ -71,8 +98,41 @@ impl<'a> Datum<'a> {
     /// A signed number, folded (0, -1, 1, -2 … are 0, 1, 2, 3 …), lowest bits first.
     #[inline]
     pub(super) fn long(&mut self) -> i64 {
-        let folded = self.folded();
-        (folded >> 1).cast_signed() ^ -(folded & 1).cast_signed()
+        unfolded(self.folded())
+    }
+
+    /// A signed number that may be absent: in a union, beside nothing.
+    #[inline]
+    pub(super) fn optional_long(&mut self) -> Option<i64> {
+        // Nearly always as much is left as a long number takes, which spares asking how long this one is.
+        let left = self.bytes.get(self.at..).unwrap_or_default();
+        match (left, left.first_chunk::<9>()) {
+            (&[ABSENT, ..], _) => {
+                self.at += 1;
+                None
+            }
+            (_, Some(&[PRESENT, ref word @ ..])) if has_end(word) => {
+                let (folded, bytes) = folded_of_word(word);
+                self.at = self.at.saturating_add(1 + bytes);
+                Some(unfolded(folded))
+            }
+            (&[PRESENT, ..], _) => {
+                self.at += 1;
+                Some(self.long())
+            }
+            _ => {
+                self.fail();
+                None
+            }
+        }
+    }
+
+    /// Passes over the end of a list, if it comes next.
+    #[inline]
+    pub(super) fn is_at_end_of_list(&mut self) -> bool {
+        let is_end = self.bytes.get(self.at) == Some(&0);
+        self.at += usize::from(is_end);
+        is_end
     }
 
     #[inline]
@@ -133,21 +193,36 @@ impl<'a> Datum<'a> {
     }
 }
 
+#[inline]
+fn unfolded(folded: u64) -> i64 {
+    (folded >> 1).cast_signed() ^ -(folded & 1).cast_signed()
+}
+
 /// A number that has two bytes or more, and how many it has; [`BEYOND`], if it is not plainly one. Out of line, so that there is
 /// less to copy wherever a number is read.
 #[inline(never)]
 fn folded_of_many(left: &[u8]) -> (u64, usize) {
-    if let Some(word) = left.first_chunk().map(|word| u64::from_le_bytes(*word)) {
-        // The top bit of a byte says that another follows.
-        let bits = (!word & MORES).trailing_zeros() + 1;
-        if bits <= u64::BITS {
-            let number = word & (u64::MAX >> (u64::BITS - bits));
-            // One that is longer than it need be is not plainly in order.
-            let is_plain = number >> (bits - 8) != 0;
-            return (joined(number), if is_plain { bits as usize / 8 } else { BEYOND });
-        }
+    match left.first_chunk() {
+        Some(word) if has_end(word) => folded_of_word(word),
+        _ => folded_at_the_end(left),
     }
-    folded_at_the_end(left)
+}
+
+/// Whether one of eight bytes ends a number: the top bit of a byte says that another follows.
+#[inline]
+fn has_end(word: &[u8; 8]) -> bool {
+    !u64::from_le_bytes(*word) & MORES != 0
+}
+
+/// A number that begins and ends within eight bytes.
+#[inline]
+fn folded_of_word(word: &[u8; 8]) -> (u64, usize) {
+    let word = u64::from_le_bytes(*word);
+    let bits = (!word & MORES).trailing_zeros() + 1;
+    let number = word & (u64::MAX >> (u64::BITS - bits));
+    // One that is longer than it need be is not plainly in order.
+    let is_plain = bits == u8::BITS || number >> (bits - u8::BITS) != 0;
+    (joined(number), if is_plain { bits as usize / 8 } else { BEYOND })
 }
 
 /// One that has nine bytes or more, or fewer than eight bytes left to look at.

@@ -196,6 +196,32 @@ fn a_number_that_is_longer_than_it_need_be_is_left_to_the_codec_of_any_schema() 
 }
 
 #[test]
+fn a_number_that_may_be_absent_is_read_as_any_other_whatever_follows_it() {
+    use super::{Datum, write};
+
+    let numbers =
+        [0, 1, -1, 63, 64, -64, -65, 8_191, 8_192, i64::MAX >> 8, i64::MAX >> 7, i64::MAX, i64::MIN];
+    for (number, after) in numbers.into_iter().flat_map(|number| (0..10).map(move |after| (number, after))) {
+        let mut datum = vec![2];
+        write::long(&mut datum, number);
+        let len = datum.len();
+        datum.resize(len + after, 0xff);
+        let mut from = Datum::new(&datum, LIST_ITEMS_MAX);
+        assert_eq!((from.optional_long(), from.at()), (Some(number), len), "{number} and {after} bytes");
+        // One that is longer than it need be, one cut off, another branch.
+        datum[len - 1] |= 0x80;
+        datum.truncate(len);
+        for damaged in [[&datum[..], &[0]].concat(), datum.clone(), vec![4, 0], vec![1, 0], vec![]] {
+            let mut from = Datum::new(&damaged, LIST_ITEMS_MAX);
+            from.optional_long();
+            assert!(from.has_failed(), "{damaged:?}");
+        }
+    }
+    let mut absent = Datum::new(&[0, 2], LIST_ITEMS_MAX);
+    assert_eq!((absent.optional_long(), absent.at()), (None, 1));
+}
+
+#[test]
 fn a_list_longer_than_allowed_is_not_read() {
     let event = examples::of::<Event<'_>>(Topic::Events).into_iter().find(|event| !event.doubts.is_empty());
     let datum = written(Topic::Events, &event.unwrap());

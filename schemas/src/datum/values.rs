@@ -28,13 +28,45 @@ macro_rules! values {
 values! {
     bool: |from| from.bool(), |value, out| out.push(value.into());
     i32: |from| small(from), |value, out| write::long(out, value.into());
-    i64: |from| from.long(), |value, out| write::long(out, value);
     f64: |from| f64::from_le_bytes(from.chunk()), |value, out| out.extend_from_slice(&value.to_le_bytes());
     Day: |from| Self(Plain::read(from)), |value, out| value.0.write(out);
-    Micros: |from| Self(Plain::read(from)), |value, out| value.0.write(out);
     TimestampMs: |from| Self(Plain::read(from)), |value, out| value.0.write(out);
     &'a str: |from| words(from), |value, out| write::bytes(out, value.as_bytes());
     &'a [u8]: |from| from.bytes(), |value, out| write::bytes(out, value);
+}
+
+impl Plain<'_> for i64 {
+    #[inline]
+    fn read(from: &mut Datum<'_>) -> Self {
+        from.long()
+    }
+
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        write::long(out, *self);
+    }
+
+    #[inline]
+    fn read_option(from: &mut Datum<'_>) -> Option<Self> {
+        from.optional_long()
+    }
+}
+
+impl Plain<'_> for Micros {
+    #[inline]
+    fn read(from: &mut Datum<'_>) -> Self {
+        Self(from.long())
+    }
+
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        write::long(out, self.0);
+    }
+
+    #[inline]
+    fn read_option(from: &mut Datum<'_>) -> Option<Self> {
+        from.optional_long().map(Self)
+    }
 }
 
 #[inline]
@@ -69,10 +101,11 @@ impl<'a, T: Plain<'a>> Plain<'a> for Option<T> {
 impl<'a, T: Plain<'a>> Plain<'a> for Vec<T> {
     #[inline]
     fn read(from: &mut Datum<'a>) -> Self {
-        let (count, room) = from.items();
-        if count == 0 {
+        // Most lists of an event are empty.
+        if from.is_at_end_of_list() {
             return Self::new();
         }
+        let (count, room) = from.items();
         let mut items = Self::with_capacity(room.min(ROOM_BYTES_MAX / size_of::<T>()));
         for _ in 0..count {
             items.push(T::read(from));
