@@ -11,7 +11,7 @@ use processor::{Outcome, Policy, ScoreOutput, Scorer};
 use schemas::record::{
     Account, Alert, Campaign, CampaignDay, CampaignScore, Event, EventBody, Origin, Recommendation, Watermark,
 };
-use schemas::{Decoder, Topic};
+use schemas::{CodecError, Decoder, TimestampMs, Topic};
 
 use super::normalize::{set, text_key};
 use super::writer::{Outcomes, Refusal, Writer, codec_code, dead_letter};
@@ -110,32 +110,7 @@ impl Stage for Score {
         let Self { decoder, partitions, outcomes, .. } = self;
         let refused =
             decoder.show(record.value, |event: Result<&mut Event<'_>, CodecError>| match event {
-                Ok(event) => match record.key.map(schemas::text).transpose() {
-                    Ok(key) => {
-                        if matches!(event.body, EventBody::Tick(_)) && seeded("bug.window_off_by_one_day") {
-                            event.observed_at.0 -= DAY_MS;
-                        }
-                        let state = partitions.get_mut(&record.partition).ok_or_else(|| {
-                            StageError::failed(format!("partition {} was not restored", record.partition))
-                        })?;
-                        let at = Origin {
-                            topic: record.topic,
-                            partition: record.partition,
-                            offset: record.offset,
-                        };
-                        let applied = state.apply(key, event, &at);
-                        outcomes.note(applied.outcome);
-                        let refused = |rejection: Rejection| {
-                            (rejection.code, rejection.sentence, Some(event.observed_at))
-                        };
-                        Ok(applied.rejection.map(refused))
-                    }
-                    Err(error) => {
-                        outcomes.note(Outcome::Rejected);
-                        let sentence = format!("the key is not text: {error}");
-                        Ok(Some(("KEY_INVALID", sentence, Some(event.observed_at))))
-                    }
-                },
+                Ok(event) => take(event, &record, partitions, outcomes),
                 Err(error) if error.is_transient() => Err(StageError::unavailable(error)),
                 Err(error) => {
                     outcomes.note(Outcome::Rejected);
@@ -168,6 +143,36 @@ impl Stage for Score {
     fn revoked(&mut self, partition: i32) {
         self.partitions.remove(&partition);
     }
+}
+
+/// Why a record is refused: code, sentence, and when what it says was observed, if that can be read.
+type Refused = (&'static str, String, Option<TimestampMs>);
+
+/// Takes an event into the state of its partition.
+fn take(
+    event: &mut Event<'_>,
+    record: &ConsumedRecord<'_>,
+    partitions: &mut BTreeMap<i32, Scorer>,
+    outcomes: &mut Outcomes,
+) -> Result<Option<Refused>, StageError> {
+    let key = match record.key.map(schemas::text).transpose() {
+        Ok(key) => key,
+        Err(error) => {
+            outcomes.note(Outcome::Rejected);
+            let sentence = format!("the key is not text: {error}");
+            return Ok(Some(("KEY_INVALID", sentence, Some(event.observed_at))));
+        }
+    };
+    if matches!(event.body, EventBody::Tick(_)) && seeded("bug.window_off_by_one_day") {
+        event.observed_at.0 -= DAY_MS;
+    }
+    let state = partitions
+        .get_mut(&record.partition)
+        .ok_or_else(|| StageError::failed(format!("partition {} was not restored", record.partition)))?;
+    let at = Origin { topic: record.topic, partition: record.partition, offset: record.offset };
+    let applied = state.apply(key, event, &at);
+    outcomes.note(applied.outcome);
+    Ok(applied.rejection.map(|rejection| (rejection.code, rejection.sentence, Some(event.observed_at))))
 }
 
 /// Where a partition's results go: everything to the partition that was read from.
