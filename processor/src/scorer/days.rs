@@ -7,7 +7,6 @@ use schemas::Day;
 
 use super::day::DayState;
 use super::layout;
-use super::names::NameId;
 use super::pack::{PADDING, Packer};
 use crate::room::grow;
 
@@ -178,13 +177,6 @@ impl Days {
 
     fn range(&self, at: usize) -> Range<usize> {
         self.start(at)..self.start(at + 1)
-    }
-
-    /// Tells which batch names the days hold.
-    pub(super) fn names(&self, held: &mut dyn FnMut(NameId)) {
-        for at in 0..self.len() {
-            layout::names(self.from(at), held);
-        }
     }
 
     /// Bytes on the heap.

@@ -16,6 +16,7 @@ use super::Applied;
 use super::accounts::Accounts;
 use super::campaign::CampaignState;
 use super::journal::{Cause, Journal};
+use super::layout;
 use super::names::Names;
 use super::pack::Packer;
 use crate::index::KeyIndex;
@@ -88,14 +89,26 @@ impl Facts {
     }
 
     pub(super) fn commit(&mut self) {
+        self.keep_names();
         self.journal.close();
         self.accounts.commit();
         self.committed = self.clock;
         self.tick = None;
-        if self.names.wants_sweep() {
-            let campaigns = &self.campaigns;
-            self.names.sweep(|held| campaigns.iter().for_each(|campaign| campaign.days.names(held)));
+    }
+
+    /// Forgets the names of batches that no day has any more.
+    fn keep_names(&mut self) {
+        let Self { journal, campaigns, names, .. } = self;
+        for touched in &journal.days {
+            let days = &campaigns[touched.position as usize].days;
+            if let Ok(at) = days.find(touched.day) {
+                layout::names(days.from(at), &mut |name| names.hold(name));
+            }
+            if let Some(before) = journal.before_and_on(touched) {
+                layout::names(before, &mut |name| names.release(name));
+            }
         }
+        names.settle();
     }
 
     pub(super) fn abort(&mut self) {
@@ -125,6 +138,7 @@ impl Facts {
                 }
             }
         }
+        self.names.settle();
         self.accounts.abort();
         self.clock = self.committed;
         self.tick = None;

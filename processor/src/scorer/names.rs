@@ -1,29 +1,31 @@
 //! Batch ids by number: most of them name many days, and a number is shorter than any of them.
 //!
-//! A number means its text until [`Names::sweep`] finds that no day holds it any more; then it is given to another. No
-//! number shows in any output. [`super::Scorer`] keeps one table for its partition.
+//! A number means its text as long as a day holds it, as of the last commit or in the open transaction. [`Names::hold`] and
+//! [`Names::release`] say when a day begins and ends to hold one, and [`Names::settle`] when nothing else may need those that
+//! no day holds: their numbers are then given to others. No number shows in any output. [`super::Scorer`] keeps one table for
+//! its partition.
 
 use crate::index::KeyIndex;
+use crate::room::{empty, grow};
 
 /// Texts by number.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     index: KeyIndex,
     texts: Vec<Box<str>>,
+    /// How many batches of days have each.
+    held: Vec<u32>,
     /// Numbers without a text.
     free: Vec<u32>,
+    /// Numbers that no batch may have: new ones, and those that were given up. Some are there twice.
+    loose: Vec<u32>,
     /// The one last asked for: the rows of a batch come together.
     last: Option<NameId>,
-    /// How many texts make the next sweep worth its while.
-    sweep_at: usize,
 }
 
 /// The number of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct NameId(pub(super) u32);
-
-/// Below so many texts nothing is swept.
-const SWEEP_MIN: usize = 8_192;
 
 impl Names {
     pub(super) fn intern(&mut self, text: &str) -> NameId {
@@ -38,11 +40,15 @@ impl Names {
 
     fn insert(&mut self, text: &str) -> NameId {
         let number = self.free.pop().unwrap_or_else(|| {
+            grow(&mut self.texts, 1);
+            grow(&mut self.held, 1);
             self.texts.push(Box::default());
+            self.held.push(0);
             u32::try_from(self.texts.len() - 1).expect("memory ends before four billion batches")
         });
         self.texts[number as usize] = text.into();
         self.index.insert(text, number);
+        self.loose.push(number);
         NameId(number)
     }
 
@@ -50,32 +56,47 @@ impl Names {
         &self.texts[id.0 as usize]
     }
 
-    /// Whether enough texts have come to look for those that nothing holds any more.
-    pub(super) fn wants_sweep(&self) -> bool {
-        self.texts.len() - self.free.len() >= self.sweep_at.max(SWEEP_MIN)
+    /// One more batch of a day has the name.
+    pub(super) fn hold(&mut self, id: NameId) {
+        self.held[id.0 as usize] += 1;
     }
 
-    /// Forgets every text whose number is not marked.
-    pub(super) fn sweep(&mut self, mark: impl FnOnce(&mut dyn FnMut(NameId))) {
+    /// One less has it.
+    pub(super) fn release(&mut self, id: NameId) {
+        let held = &mut self.held[id.0 as usize];
+        *held -= 1;
+        if *held == 0 {
+            self.loose.push(id.0);
+        }
+    }
+
+    /// Forgets the texts that no batch has.
+    pub(super) fn settle(&mut self) {
         self.last = None;
-        let mut held = vec![false; self.texts.len()];
-        mark(&mut |id| held[id.0 as usize] = true);
-        for number in &self.free {
-            held[*number as usize] = true;
+        let Self { index, texts, held, free, loose, .. } = self;
+        for number in loose.iter().copied().filter(|number| held[*number as usize] == 0) {
+            let text = std::mem::take(&mut texts[number as usize]);
+            // No batch is called nothing, so this number was there twice.
+            if !text.is_empty() {
+                index.remove(&text, number);
+                free.push(number);
+            }
         }
-        for (number, _) in (0_u32..).zip(held).filter(|(_, held)| !held) {
-            let text = std::mem::take(&mut self.texts[number as usize]);
-            self.index.remove(&text, number);
-            self.free.push(number);
-        }
-        // Twice what remains, so that the cost of sweeping is spread over as many new texts.
-        self.sweep_at = 2 * (self.texts.len() - self.free.len());
+        empty(loose);
     }
 
     /// Bytes that the table takes.
     pub(super) fn bytes(&self) -> usize {
-        let texts: usize = self.texts.iter().map(|text| text.len() + size_of::<Box<str>>()).sum();
-        texts + self.texts.len() * 2 * size_of::<u64>()
+        let texts: usize = self.texts.iter().map(|text| text.len()).sum();
+        let lists = self.texts.capacity() * size_of::<Box<str>>() + self.held.capacity() * size_of::<u32>();
+        texts + lists + self.index.bytes()
+    }
+
+    /// How many batches have each text.
+    #[cfg(test)]
+    pub(super) fn all(&self) -> std::collections::BTreeMap<&str, u32> {
+        let all = self.texts.iter().map(|text| &**text).zip(self.held.iter().copied());
+        all.filter(|(text, _)| !text.is_empty()).collect()
     }
 }
 
@@ -84,16 +105,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_keeps_its_number_while_it_is_held_and_a_swept_number_serves_another() {
+    fn a_text_keeps_its_number_while_it_is_held_and_the_number_then_serves_another() {
         let mut names = Names::default();
-        let ids: Vec<_> = (0..SWEEP_MIN).map(|n| names.intern(&format!("poll-{n}"))).collect();
-        assert!(names.wants_sweep());
-        names.sweep(|held| ids[..10].iter().for_each(|id| held(*id)));
-        assert!(!names.wants_sweep());
-        assert_eq!(names.text(ids[9]), "poll-9");
-        assert_eq!(names.intern("poll-9"), ids[9]);
-        let new = names.intern("another");
-        assert!((10..SWEEP_MIN).contains(&(new.0 as usize)));
-        assert_eq!(names.text(new), "another");
+        let [held, twice, never] = ["poll-1", "poll-2", "poll-3"].map(|text| names.intern(text));
+        [held, twice, twice].into_iter().for_each(|id| names.hold(id));
+        names.settle();
+        assert_eq!(names.all(), [("poll-1", 1), ("poll-2", 2)].into());
+        names.release(twice);
+        names.settle();
+        assert_eq!(names.intern("poll-2"), twice);
+        names.release(twice);
+        names.release(held);
+        names.hold(held);
+        assert_eq!(names.intern("poll-2"), twice, "until it is settled");
+        names.settle();
+        assert_eq!(names.all(), [("poll-1", 1)].into());
+        let others = ["poll-4", "poll-5"].map(|text| names.intern(text));
+        assert!(others.iter().all(|id| [twice, never].contains(id)), "{others:?}");
+        assert_eq!(names.intern("poll-1"), held);
     }
 }

@@ -9,6 +9,7 @@ use super::day::DayState;
 use super::days::packed;
 use super::facts::Facts;
 use super::judged::Published;
+use super::layout;
 use super::profile::Profile;
 use crate::alert::Codes;
 
@@ -60,12 +61,16 @@ impl Scorer {
         let Facts { campaigns, names, buffer, .. } = &mut self.facts;
         let campaign = &mut campaigns[position as usize];
         let at = campaign.days.find(parts.day);
+        if let Ok(at) = at {
+            layout::names(campaign.days.from(at), &mut |name| names.release(name));
+        }
         match (at, record) {
             (at, Some(record)) => {
                 let day = DayState::restored(record, names)
                     .ok_or_else(|| RestoreError::Source { key: key.to_owned() })?;
                 let complete = day.sources.iter().flatten().filter_map(|batches| batches.newest);
                 complete.for_each(|batch| campaign.observe(None, batch.stood()));
+                day.names(&mut |name| names.hold(name));
                 campaign.days.put(at, parts.day, packed(&day, buffer));
             }
             (Ok(at), None) => campaign.days.remove(at),

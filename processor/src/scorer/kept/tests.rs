@@ -1,5 +1,6 @@
 //! Sums that are kept are those of all the days, whatever happened since they were first summed.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use schemas::record::{
     Figures, LeadChanged, MetricsObserved, Origin, Recommendation, Source, Tick, Watermark,
 };
 
+use super::super::facts::Facts;
 use super::*;
 use crate::{Policy, ScoreOutput, Scorer};
 
@@ -74,11 +76,12 @@ impl Run {
 
     fn take(&mut self, step: &Step) {
         let today = Day(START.0 + i32::try_from(self.hour / 24).unwrap());
+        let poll = format!("poll-{}", self.offset / 3);
         let body = match *step {
             Step::Figures(ago, spend, leads, currency, _) => EventBody::MetricsObserved(MetricsObserved {
                 source: Source::Facebook,
                 day: Day(today.0 - ago),
-                batch: BatchRow { batch_id: "poll", row_index: 0, row_count: 1 },
+                batch: BatchRow { batch_id: &poll, row_index: 0, row_count: 1 },
                 currency: Some(CURRENCIES[currency]),
                 figures: Figures {
                     spend_micros: Some(Micros(SPENDS[spend] * 1_000_000)),
@@ -130,7 +133,22 @@ impl Run {
         self.followed += usize::from(kept_at.is_some() && kept_at == self.kept_at);
         self.kept_at = kept_at;
         judgement.keep(0, kept);
-        if commits { self.scorer.commit() } else { self.scorer.abort() }
+        if commits {
+            self.scorer.commit()
+        } else {
+            self.scorer.abort()
+        }
+        self.check_names();
+    }
+
+    /// Names are known as often as days have them, and no others are known.
+    fn check_names(&self) {
+        let Facts { campaigns, names, .. } = &self.scorer.facts;
+        let (days, mut held) = (&campaigns[0].days, BTreeMap::new());
+        for at in 0..days.len() {
+            days.get(at).names(&mut |name| *held.entry(names.text(name)).or_default() += 1);
+        }
+        assert_eq!(names.all(), held);
     }
 }
 
