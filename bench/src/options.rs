@@ -28,6 +28,12 @@ pub struct Options {
     /// Which topic `events` to make, where a command reads it.
     #[arg(long, global = true, value_enum, default_value_t = Kind::Steady)]
     pub corpus: Kind,
+    /// Campaigns of the topic `events`, unless it catches up.
+    #[arg(long, global = true, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
+    pub campaigns: Option<u64>,
+    /// Full days that each of them has before the polls.
+    #[arg(long, global = true, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub history_days: Option<u64>,
     /// Partitions of every topic.
     #[arg(long, global = true, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub partitions: u16,

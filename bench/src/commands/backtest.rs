@@ -22,7 +22,7 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let policy = site.write("new.toml", POLICY)?;
     let args = ["backtest", "--policy", policy.as_str(), "--json"];
     let startup = site.role(&args, true)?.ended().await?;
-    load_events(&site, size, options.corpus).await?;
+    load_events(&site, size, options).await?;
     // The markers that make a committed transaction readable are written after its commit was answered.
     while site.read(Topic::Events, |_, _| ()).await? < size.records {}
     let events = float(size.records);

@@ -1,17 +1,16 @@
-//! What cannot be undercut: the topic of `score` read with nothing done, decoded, passed on in one transaction. That of the stores is
-//! part of `sinks`, which has the rows.
+//! What cannot be undercut: the topic of `score` read with nothing done, through the client library that everybody has and as the
+//! stages read; on top of that, step by step, what `score` does before anything is written; the topic passed on in one transaction.
+//! That of the stores is part of `sinks`, which has the rows.
 //!
-//! In this process, through the client library that everybody has, and once more read as the stages read; the engines' time is not
-//! in it.
+//! In this process; the engines' time is not in it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use devstack::Engine;
-use kafka::{KafkaSettings, Record, TransactionalUpload};
-use schemas::record::Event;
-use schemas::{Schemas, Topic};
+use kafka::{ConsumedRecord, KafkaSettings, Record, TransactionalUpload};
+use schemas::Topic;
 
 use super::float;
 use super::load_events;
@@ -20,6 +19,7 @@ use crate::corpus::Size;
 use crate::process::own_cpu_seconds;
 use crate::report::{Figures, Report};
 use crate::site::{Site, read_with};
+use crate::work::{Ladder, Until};
 
 /// What reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,15 +35,16 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let size = Size { records: options.size(1_000_000, 4_000), seed: options.seed };
     let mut report = Report::new("floor", size.records);
     let site = Site::start(&[Engine::Kafka], options).await?;
-    load_events(&site, size, options.corpus).await?;
+    load_events(&site, size, options).await?;
     for _ in 0..options.run_count() {
-        report.add("consume", timed(&site, Reader::Library, |_, _| ()).await?);
-        report.add("consume directly", timed(&site, Reader::Direct, |_, _| ()).await?);
-        let mut decoder = Schemas::compiled().decoder();
-        let decode = move |_: Option<&[u8]>, value: Option<&[u8]>| {
-            std::hint::black_box(decoder.decode::<Event<'_>>(value).is_ok());
-        };
-        report.add("consume and decode", timed(&site, Reader::Library, decode).await?);
+        report.add("consume", timed(&site, Reader::Library, |_| ()).await?);
+        report.add("consume directly", timed(&site, Reader::Direct, |_| ()).await?);
+        for (name, until) in
+            [("and decode", Until::Decoded), ("and apply", Until::Applied), ("and score", Until::Scored)]
+        {
+            let mut ladder = Ladder::new(until);
+            report.add(name, timed(&site, Reader::Direct, move |record| ladder.take(record)).await?);
+        }
         report.add("consume and produce in a transaction", passed_on(&site).await?);
     }
     site.stop().await?;
@@ -76,7 +77,7 @@ async fn passed_on(site: &Site) -> anyhow::Result<Figures> {
 pub async fn timed(
     site: &Site,
     reader: Reader,
-    visit: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send + 'static,
+    visit: impl FnMut(&ConsumedRecord<'_>) + Send + 'static,
 ) -> anyhow::Result<Figures> {
     let settings = KafkaSettings { direct: reader == Reader::Direct, ..site.kafka()? };
     let (started, before) = (Instant::now(), own_cpu_seconds()?);

@@ -159,8 +159,8 @@ fn float(count: u64) -> f64 {
 }
 
 /// Loads the topic `events`. Returns how many campaigns it speaks of and what of it cannot be read.
-async fn load_events(site: &Site, size: Size, kind: Kind) -> anyhow::Result<Made> {
-    let rates = match kind {
+async fn load_events(site: &Site, size: Size, options: &Options) -> anyhow::Result<Made> {
+    let rates = match options.corpus {
         Kind::Steady => steady::STEADY,
         Kind::Hostile => steady::HOSTILE,
         Kind::CatchUp => {
@@ -172,7 +172,20 @@ async fn load_events(site: &Site, size: Size, kind: Kind) -> anyhow::Result<Made
             return Ok(made);
         }
     };
-    load_shape(site, size, Shape::usual(size, rates)).await
+    let usual = Shape::usual(size, rates);
+    let shape = Shape {
+        campaigns: options.campaigns.unwrap_or(usual.campaigns),
+        history_days: options.history_days.unwrap_or(usual.history_days),
+        ..usual
+    };
+    anyhow::ensure!(
+        size.records >= shape.campaigns * (shape.history_days + 3),
+        "{} events do not suffice for {} campaigns with {} days each; ask for more with --events",
+        size.records,
+        shape.campaigns,
+        shape.history_days
+    );
+    load_shape(site, size, shape).await
 }
 
 /// Loads the topic `events` of an installation of a shape.

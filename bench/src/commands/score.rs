@@ -105,9 +105,9 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
     let mut hash = String::new();
     for round in 0..options.run_count() {
         let site = Site::start(&[Engine::Kafka], options).await?;
-        let made = load_events(&site, size, options.corpus).await?;
-        report.add("consume only", floor::timed(&site, Reader::Library, |_, _| ()).await?);
-        report.add("consume directly", floor::timed(&site, Reader::Direct, |_, _| ()).await?);
+        let made = load_events(&site, size, options).await?;
+        report.add("consume only", floor::timed(&site, Reader::Library, |_| ()).await?);
+        report.add("consume directly", floor::timed(&site, Reader::Direct, |_| ()).await?);
         let mut reference: Option<Table> = None;
         let taking_part: Vec<Contestant> =
             contestants.iter().copied().filter(|contestant| round == 0 || !contestant.is_slow()).collect();

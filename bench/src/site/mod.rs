@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use devstack::{Engine, Progress, Stack, StackConfig};
 use indicatif::{ProgressBar, ProgressStyle};
-use kafka::{Admin, KafkaSettings, ReadRange, TopicReader};
+use kafka::{Admin, ConsumedRecord, KafkaSettings, ReadRange, TopicReader};
 use schemas::Topic;
 use tempfile::TempDir;
 
@@ -232,7 +232,8 @@ impl Site {
         topic: &str,
         visit: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send + 'static,
     ) -> anyhow::Result<u64> {
-        read_with(self.kafka()?, topic, visit).await
+        let mut visit = visit;
+        read_with(self.kafka()?, topic, move |record| visit(record.key, record.value)).await
     }
 
     /// Runs a command of the binary to its end.
@@ -258,7 +259,7 @@ impl Site {
 pub async fn read_with(
     settings: KafkaSettings,
     topic: &str,
-    mut visit: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send + 'static,
+    mut visit: impl FnMut(&ConsumedRecord<'_>) + Send + 'static,
 ) -> anyhow::Result<u64> {
     let topic = topic.to_owned();
     let admin = Admin::new(&settings)?;
@@ -272,7 +273,7 @@ pub async fn read_with(
         let mut count = 0;
         let mut reader = TopicReader::open(&settings, "bench-reader", &ReadRange::whole(&topic))?;
         reader.for_each(|record| {
-            visit(record.key, record.value);
+            visit(&record);
             count += 1;
             true
         })?;

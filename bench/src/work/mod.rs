@@ -4,9 +4,12 @@
 //! had. What is measured happens within [`collected`], whose name the profiler is told.
 
 mod codec;
+mod ladder;
 mod rules;
 
 use clap::ValueEnum;
+
+pub use self::ladder::{Ladder, Until};
 
 /// A kind of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
