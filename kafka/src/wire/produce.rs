@@ -19,7 +19,7 @@ pub(super) const REQUEST_BYTES: usize = 4 << 20;
 
 /// A transaction's records wait for each other up to so many bytes in all partitions together. More would save no requests worth
 /// naming, but takes memory, and the broker has nothing to do meanwhile.
-pub(super) const WAITING_BYTES: usize = 2 << 20;
+pub(super) const WAITING_BYTES: usize = 1 << 20;
 
 /// The partition of a record in a topic of so many; `None` when the topic has no such partition. A record without a key goes to
 /// `keyless`.

@@ -73,11 +73,6 @@ impl KeyIndex {
         self.slots[at] = 0;
     }
 
-    /// Bytes that the table takes.
-    pub(crate) fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<u64>()
-    }
-
     fn place(&mut self, slot: u64) {
         let mut at = self.home(hash_of(slot));
         while self.slots[at] != 0 {

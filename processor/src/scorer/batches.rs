@@ -19,7 +19,8 @@ use super::figures::{Currency, Marks, Packed};
 use super::names::{NameId, Names};
 
 /// The batches of one source and day.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(super) struct Batches {
     pub(super) source: Source,
     pub(super) newest: Option<Complete>,
@@ -30,7 +31,8 @@ pub(super) struct Batches {
 }
 
 /// A complete batch.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(super) struct Complete {
     pub(super) stamp: Stamp,
     pub(super) figures: Packed,
@@ -38,14 +40,17 @@ pub(super) struct Complete {
     pub(super) currency: Option<Currency>,
 }
 
-/// Names a batch: the moment of observation, then its id. Ordered by [`Stamp::order`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Names a batch: the moment of observation, then its id. Ordered by [`Stamp::order`], which knows that one id may have several
+/// numbers.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(super) struct Stamp {
     pub(super) observed_at: TimestampMs,
     pub(super) batch: NameId,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(super) struct Pending {
     pub(super) stamp: Stamp,
     pub(super) row_count: i32,
@@ -155,14 +160,15 @@ impl Batches {
 
     /// Whether the row would change something, found without changing anything.
     pub(super) fn weigh(&self, row: &Row, judge: &Judge<'_>) -> Result<(), Refused> {
-        if [self.newest, self.previous].into_iter().flatten().any(|batch| batch.stamp == row.stamp) {
+        let same = |as_it: &Stamp| row.stamp.order(as_it, judge.names).is_eq();
+        if [self.newest, self.previous].into_iter().flatten().any(|batch| same(&batch.stamp)) {
             return Err(Refused::Repeated);
         }
         let newer = |than: &Stamp| row.stamp.order(than, judge.names).is_gt();
         if self.floor(judge).is_some_and(|floor| !newer(&floor)) {
             return Err(Refused::Stale);
         }
-        match self.pending.iter().find(|pending| pending.stamp == row.stamp) {
+        match self.pending.iter().find(|pending| same(&pending.stamp)) {
             None if row.count > 1
                 && self.pending.iter().filter(|p| !newer(&p.stamp)).count() >= judge.pending_max =>
             {
@@ -183,7 +189,7 @@ impl Batches {
             return;
         }
         let at = self.pending.partition_point(|pending| pending.stamp.order(&stamp, judge.names).is_gt());
-        if self.pending.get(at).is_none_or(|pending| pending.stamp != stamp) {
+        if self.pending.get(at).is_none_or(|pending| !pending.stamp.order(&stamp, judge.names).is_eq()) {
             self.pending.insert(at, Pending::new(row));
             self.pending.truncate(judge.pending_max);
         } else {

@@ -12,7 +12,8 @@ use super::names::{NameId, Names};
 use crate::policy::FactsPolicy;
 
 /// One day of a campaign.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(super) struct DayState {
     pub(super) revision: i32,
     pub(super) first_seen: Option<TimestampMs>,

@@ -5,6 +5,8 @@
 //! answer of [`DayState::weigh`] and the bytes that [`DayState::take`] and [`layout::put`] would leave, which a test holds
 //! it to; every other day and row goes that general way. `apply.rs` calls it.
 
+use std::cmp::Ordering;
+
 use schemas::Micros;
 use schemas::record::{Cohort, Source};
 
@@ -148,16 +150,18 @@ impl<'a> Parts<'a> {
 
     /// What [`DayState::weigh`] says; `None` where that one must be asked.
     fn weigh(&self, newest: &Standing<'_>, row: &Row, judge: &Judge<'_>) -> Option<Result<(), Refused>> {
-        let previous = self.previous.as_ref().map(|batch| batch.head.stamp);
-        if newest.head.stamp == row.stamp || previous == Some(row.stamp) {
+        let order = |stamp: &Stamp| row.stamp.order(stamp, judge.names);
+        let previous = self.previous.as_ref().map(|batch| order(&batch.head.stamp));
+        let beside_newest = order(&newest.head.stamp);
+        if beside_newest.is_eq() || previous.is_some_and(Ordering::is_eq) {
             return Some(Err(Refused::Repeated));
         }
-        let is_newer = row.stamp.order(&newest.head.stamp, judge.names).is_gt();
+        let is_newer = beside_newest.is_gt();
         if !judge.may_be_outlier(newest.head.marks, newest.spend) {
             return Some(if is_newer { Ok(()) } else { Err(Refused::Stale) });
         }
         // Of a batch that may be an outlier the one before counts too.
-        let is_newest = is_newer && previous.is_none_or(|it| row.stamp.order(&it, judge.names).is_gt());
+        let is_newest = is_newer && previous.is_none_or(Ordering::is_gt);
         is_newest.then_some(Ok(()))
     }
 
@@ -271,8 +275,8 @@ mod tests {
             steps in proptest::collection::vec((rows(), 0..1_000_i64), 1..14),
         ) {
             let mut names = Names::default();
-            for name in ["poll-b", "poll-a", "poll-c"] {
-                names.intern(name);
+            for name in ["poll-b", "poll-a", "poll-b"] {
+                names.again(name);
             }
             let policy = Policy::default().facts;
             let judge = Judge { names: &names, pending_max: 2, spend_min: Micros(SPEND_MIN) };
