@@ -134,9 +134,9 @@ impl Run {
         self.kept_at = kept_at;
         judgement.keep(0, kept);
         if commits {
-            self.scorer.commit()
+            self.scorer.commit();
         } else {
-            self.scorer.abort()
+            self.scorer.abort();
         }
         self.check_names();
     }
