@@ -30,7 +30,7 @@ const READY_LIMIT: Duration = Duration::from_secs(30);
 
 /// Measures.
 pub async fn run(options: &Options) -> anyhow::Result<Report> {
-    let requests = options.size(100_000, 400);
+    let requests = options.size(100_000, 4_000);
     let secret = Secret::from_bytes(&options.seed.to_le_bytes().repeat(4)).context("a secret for the CRM")?;
     let mut report = Report::new("door", requests);
     for _ in 0..options.run_count() {

@@ -1,7 +1,9 @@
 //! Batch ids by number: most of them name many days, and a number is shorter than any of them.
 //!
 //! Rows of a batch come together, so only texts met of late are looked for. One that comes back later is given another number,
-//! which takes less memory than a table of all of them would: whoever compares names compares texts. A number means its text as long as a day holds it, as of the last commit or in the open transaction. [`Names::hold`] and
+//! which takes less memory than a table of all of them would: whoever compares names compares texts.
+//!
+//! A number means its text as long as a day holds it, as of the last commit or in the open transaction. [`Names::hold`] and
 //! [`Names::release`] say when a day begins and ends to hold one, and [`Names::settle`] when nothing else may need those that
 //! no day holds: their numbers are then given to others. No number shows in any output. [`super::Scorer`] keeps one table for
 //! its partition.
