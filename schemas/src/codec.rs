@@ -177,7 +177,7 @@ impl Decoder {
         decoded(schema, datum)
     }
 
-    /// Reads a framed value as [`Self::decode`] does, and shows it where it lies: a large one takes as long to move as to read.
+    /// Reads a framed value as [`Self::decode`] does, and shows it where it lies, so that a large one is not moved.
     #[inline]
     pub fn show<'a, T: TopicValue<'a>, R>(
         &mut self,

@@ -230,9 +230,8 @@ impl Site {
     pub async fn read_from(
         &self,
         topic: &str,
-        visit: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send + 'static,
+        mut visit: impl FnMut(Option<&[u8]>, Option<&[u8]>) + Send + 'static,
     ) -> anyhow::Result<u64> {
-        let mut visit = visit;
         read_with(self.kafka()?, topic, move |record| visit(record.key, record.value)).await
     }
 

@@ -16,7 +16,7 @@ use schemas::{CodecError, Decoder, Encoder, Schemas, Topic};
 const TRANSACTION: usize = 100_000;
 
 /// How far records are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
     /// Until they are events.
     Decoded,
@@ -40,14 +40,12 @@ impl Ladder {
     /// No records so far.
     pub fn new(until: Until) -> Self {
         let schemas = Schemas::compiled();
-        let topics =
-            [Topic::Campaigns, Topic::CampaignDays, Topic::Scores, Topic::Recommendations, Topic::Alerts];
         Self {
             until,
             decoder: schemas.decoder(),
             policy: Arc::default(),
             partitions: BTreeMap::new(),
-            encoded: Encoded { encoders: topics.map(|topic| schemas.encoder(topic)), buffer: Vec::new() },
+            encoded: Encoded::new(&schemas),
             open: 0,
         }
     }
@@ -85,43 +83,43 @@ impl Ladder {
     }
 }
 
-/// Encodes everything and keeps nothing.
-struct Encoded {
-    encoders: [Encoder; 5],
-    buffer: Vec<u8>,
-}
-
-macro_rules! encode {
-    ($($method:ident: $record:ident => $encoder:literal;)*) => {$(
-        fn $method(&mut self, key: &str, record: &$record<'_>) -> Result<(), Infallible> {
-            self.buffer.clear();
-            black_box((key, self.encoders[$encoder].encode(record, &mut self.buffer).is_ok(), &self.buffer));
-            Ok(())
+macro_rules! encoded {
+    ($($method:ident: $record:ident => $topic:ident;)*) => {
+        /// Encodes everything and keeps nothing.
+        struct Encoded {
+            $($method: Encoder,)*
+            buffer: Vec<u8>,
         }
-    )*};
+
+        impl Encoded {
+            fn new(schemas: &Schemas) -> Self {
+                Self { $($method: schemas.encoder(Topic::$topic),)* buffer: Vec::new() }
+            }
+        }
+
+        impl ScoreOutput for Encoded {
+            type Error = Infallible;
+
+            $(fn $method(&mut self, key: &str, record: &$record<'_>) -> Result<(), Infallible> {
+                self.buffer.clear();
+                black_box((key, self.$method.encode(record, &mut self.buffer).is_ok(), &self.buffer));
+                Ok(())
+            })*
+
+            fn day_forgotten(&mut self, key: &str) -> Result<(), Infallible> {
+                black_box(key);
+                Ok(())
+            }
+        }
+    };
 }
 
-impl ScoreOutput for Encoded {
-    type Error = Infallible;
-
-    encode! {
-        campaign: Campaign => 0;
-        day: CampaignDay => 1;
-        score: CampaignScore => 2;
-        recommendation: Recommendation => 3;
-        alert: Alert => 4;
-    }
-
-    fn day_forgotten(&mut self, key: &str) -> Result<(), Infallible> {
-        black_box(key);
-        Ok(())
-    }
-    fn account(&mut self, _: &str, record: &Account<'_>) -> Result<(), Infallible> {
-        black_box(record);
-        Ok(())
-    }
-    fn watermark(&mut self, _: &str, record: &Watermark<'_>) -> Result<(), Infallible> {
-        black_box(record);
-        Ok(())
-    }
+encoded! {
+    account: Account => Accounts;
+    campaign: Campaign => Campaigns;
+    day: CampaignDay => CampaignDays;
+    score: CampaignScore => Scores;
+    recommendation: Recommendation => Recommendations;
+    alert: Alert => Alerts;
+    watermark: Watermark => Watermarks;
 }

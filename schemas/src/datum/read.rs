@@ -13,8 +13,8 @@ pub(crate) fn read<'a, T: TopicValue<'a>>(datum: &'a [u8], record: &str, list_it
     if from.at == datum.len() { Some(value) } else { None }
 }
 
-/// The same, shown where it was built, because a large record takes as long to move as to read. Gives back who wanted to see
-/// it if there is none.
+/// The same, shown where it was built: each time that a large record is moved costs what reading some of its fields does. Gives
+/// back who wanted to see it if there is none.
 #[inline]
 pub(crate) fn show<'a, T: TopicValue<'a>, R, F: FnOnce(Result<&mut T, CodecError>) -> R>(
     datum: &'a [u8],

@@ -30,43 +30,37 @@ values! {
     i32: |from| small(from), |value, out| write::long(out, value.into());
     f64: |from| f64::from_le_bytes(from.chunk()), |value, out| out.extend_from_slice(&value.to_le_bytes());
     Day: |from| Self(Plain::read(from)), |value, out| value.0.write(out);
-    TimestampMs: |from| Self(Plain::read(from)), |value, out| value.0.write(out);
     &'a str: |from| words(from), |value, out| write::bytes(out, value.as_bytes());
     &'a [u8]: |from| from.bytes(), |value, out| write::bytes(out, value);
 }
 
-impl Plain<'_> for i64 {
-    #[inline]
-    fn read(from: &mut Datum<'_>) -> Self {
-        from.long()
-    }
+/// Long numbers, under whatever name: how they are told from their value, and made of it.
+macro_rules! longs {
+    ($($value:ty: |$of:ident| $long:expr, $make:expr;)*) => {$(
+        impl Plain<'_> for $value {
+            #[inline]
+            fn read(from: &mut Datum<'_>) -> Self {
+                $make(from.long())
+            }
 
-    #[inline]
-    fn write(&self, out: &mut Vec<u8>) {
-        write::long(out, *self);
-    }
+            #[inline]
+            fn write(&self, out: &mut Vec<u8>) {
+                let $of = *self;
+                write::long(out, $long);
+            }
 
-    #[inline]
-    fn read_option(from: &mut Datum<'_>) -> Option<Self> {
-        from.optional_long()
-    }
+            #[inline]
+            fn read_option(from: &mut Datum<'_>) -> Option<Self> {
+                from.optional_long().map($make)
+            }
+        }
+    )*};
 }
 
-impl Plain<'_> for Micros {
-    #[inline]
-    fn read(from: &mut Datum<'_>) -> Self {
-        Self(from.long())
-    }
-
-    #[inline]
-    fn write(&self, out: &mut Vec<u8>) {
-        write::long(out, self.0);
-    }
-
-    #[inline]
-    fn read_option(from: &mut Datum<'_>) -> Option<Self> {
-        from.optional_long().map(Self)
-    }
+longs! {
+    i64: |value| value, std::convert::identity;
+    Micros: |value| value.0, Micros;
+    TimestampMs: |value| value.0, TimestampMs;
 }
 
 #[inline]
