@@ -16,7 +16,7 @@ const FINDINGS_MAX: usize = 9 + Doubt::ALL.len();
 
 /// How many days of the window each doubt is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DoubtfulDays([u8; Doubt::ALL.len()]);
+pub struct DoubtfulDays(pub(crate) [u8; Doubt::ALL.len()]);
 
 impl DoubtfulDays {
     /// One more day has this doubt.

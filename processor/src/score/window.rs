@@ -64,6 +64,17 @@ pub(crate) struct Place {
     pub(crate) leads: i64,
 }
 
+/// A window that is exact, as numbers none of which follows from the others.
+#[derive(Clone, Debug)]
+pub(crate) struct Numbers {
+    /// Impressions, link clicks, CRM leads, qualified, won, revenue, purchases.
+    pub(crate) totals: [i64; 7],
+    pub(crate) spends: [i64; PLACES],
+    pub(crate) leads: [i64; PLACES],
+    pub(crate) crm_leads: [u32; AGES],
+    pub(crate) active: u32,
+}
+
 /// Whether days may add up to more than the sums hold: many of them, or large ones.
 #[derive(Clone, Copy, Debug, Default)]
 struct Beyond {
@@ -113,6 +124,43 @@ impl Window {
     /// Whether days can be added and taken out.
     pub(crate) fn is_exact(&self) -> bool {
         !self.is_beyond
+    }
+
+    /// The sums as numbers, if they are exact.
+    pub(crate) fn numbers(&self) -> Numbers {
+        let WindowTotals { impressions, link_clicks, crm_leads, qualified, won, purchases, .. } = self.totals;
+        let revenue = self.totals.revenue_micros.0;
+        Numbers {
+            totals: [impressions, link_clicks, crm_leads, qualified, won, revenue, purchases],
+            spends: self.places.map(|place| place.spend),
+            leads: self.places.map(|place| place.leads),
+            crm_leads: self.crm_leads,
+            active: self.active,
+        }
+    }
+
+    /// The window of which these are the numbers.
+    pub(crate) fn of_numbers(numbers: &Numbers) -> Self {
+        let Numbers { totals, spends, leads, crm_leads, active } = *numbers;
+        let [impressions, link_clicks, total_crm_leads, qualified, won, revenue, purchases] = totals;
+        let over = |places: [i64; PLACES]| places[YESTERDAY..].iter().fold(0, |sum: i64, at| sum.wrapping_add(*at));
+        let totals = WindowTotals {
+            spend_micros: Micros(over(spends)),
+            impressions,
+            link_clicks,
+            leads: over(leads),
+            crm_leads: total_crm_leads,
+            qualified,
+            won,
+            revenue_micros: Micros(revenue),
+            purchases,
+            active_days: 0,
+        };
+        let mut places = [Place::default(); PLACES];
+        for (place, (spend, leads)) in places.iter_mut().zip(spends.into_iter().zip(leads)) {
+            *place = Place { spend, leads };
+        }
+        Self { totals, places, crm_leads, active, is_beyond: false }
     }
 
     /// Adds a day that was not there.

@@ -9,6 +9,7 @@ use schemas::{Day, Micros};
 use super::Applied;
 use super::accounts::AccountState;
 use super::batches::{Judge, Refused, Row, Stamp};
+use super::campaign::About;
 use super::day;
 use super::facts::{ALL_REGARD, Facts, Taken};
 use super::figures::{Currency, Marks, Packed};
@@ -129,9 +130,10 @@ impl Facts {
         cause: Cause,
     ) -> Result<Outcome, Rejection> {
         let (position, created) = self.campaign(key)?;
-        let mut profile = (*self.campaigns[position as usize].about.profile).clone();
+        let known = self.campaigns[position as usize].about.profile.clone();
+        let mut profile = known.read();
         let observed = profile.observe(seen, event.observed_at);
-        Ok(self.profiled(position, created, (profile, observed), &event.flags, cause))
+        Ok(self.profiled(position, created, (&profile, observed), &event.flags, cause))
     }
 
     fn tired(
@@ -142,17 +144,17 @@ impl Facts {
         cause: Cause,
     ) -> Result<Outcome, Rejection> {
         let (position, created) = self.campaign(key)?;
-        let mut profile = (*self.campaigns[position as usize].about.profile).clone();
-        let zone = self.campaigns[position as usize].about.zone;
+        let About { profile: known, zone } = self.campaigns[position as usize].about.clone();
+        let mut profile = known.read();
         let observed = profile.tire(signal, event.observed_at, zone);
-        Ok(self.profiled(position, created, (profile, observed), &event.flags, cause))
+        Ok(self.profiled(position, created, (&profile, observed), &event.flags, cause))
     }
 
     fn profiled(
         &mut self,
         position: u32,
         created: bool,
-        (profile, observed): (Profile, Observed),
+        (profile, observed): (&Profile<'_>, Observed),
         flags: &[QualityFlag],
         cause: Cause,
     ) -> Outcome {
@@ -162,7 +164,7 @@ impl Facts {
             self.touch(position, created, cause, ALL_REGARD);
             let campaign = &mut self.campaigns[position as usize];
             self.journal.keep_about(campaign.touch, &campaign.about);
-            campaign.set_profile(profile);
+            campaign.set_profile(profile, &mut self.buffer);
         }
         outcome(observed, flags)
     }
@@ -223,13 +225,16 @@ impl Facts {
     fn put_day(&mut self, position: u32, date: Day, at: Result<usize, usize>, cause: Cause) {
         let campaign = &mut self.campaigns[position as usize];
         let days = &mut campaign.days;
-        let was_touched = at.is_ok_and(|at| self.journal.touch_day(days.touch(at), position, date, cause));
-        let before = at.ok().filter(|_| !was_touched).map(|at| days.raw(at));
-        let of = (position, campaign.touch);
-        let touch = (!was_touched).then(|| self.journal.enter_day(of, date, before, cause));
+        let was_touched = at.is_ok_and(|at| days.is_touched(at));
+        if was_touched {
+            self.journal.touch_day(campaign.touch, date, cause);
+        } else {
+            let before = at.ok().map(|at| days.raw(at));
+            self.journal.enter_day((position, campaign.touch), date, before, cause);
+        }
         days.put(at, date, self.buffer.since(0));
-        if let Some(touch) = touch {
-            days.set_touch(at.unwrap_or_else(|at| at), touch);
+        if !was_touched {
+            days.set_touched(at.unwrap_or_else(|at| at), true);
         }
     }
 }

@@ -10,7 +10,9 @@ use super::batches::Stood;
 use super::days::Days;
 use super::figures::Currency;
 use super::judged::spend_min;
+use super::pack::Packer;
 use super::profile::Profile;
+use super::sheet::Sheet;
 use crate::Policy;
 
 /// A campaign. The parts of its key are kept unescaped behind one pointer.
@@ -35,7 +37,7 @@ pub(super) struct CampaignState {
 /// What the campaign is: changes rarely.
 #[derive(Clone, Debug)]
 pub(super) struct About {
-    pub(super) profile: Arc<Profile>,
+    pub(super) profile: Sheet,
     pub(super) zone: Tz,
 }
 
@@ -65,7 +67,7 @@ impl CampaignState {
             key: key.into(),
             parts,
             colons,
-            about: About { profile: Arc::default(), zone: account_zone.unwrap_or(Tz::UTC) },
+            about: About { profile: Sheet::default(), zone: account_zone.unwrap_or(Tz::UTC) },
             core: Core { metrics_at: None, currency: None, known_since },
             days: Days::default(),
             spend_min,
@@ -92,10 +94,10 @@ impl CampaignState {
         self.about.profile.name()
     }
 
-    pub(super) fn set_profile(&mut self, profile: Profile) {
-        let named = profile.time_zone().and_then(|name| name.parse().ok());
+    pub(super) fn set_profile(&mut self, profile: &Profile<'_>, buffer: &mut Packer) {
+        let named = profile.time_zone.value().and_then(|name| name.parse().ok());
         self.about.zone = self.account_zone.or(named).unwrap_or(Tz::UTC);
-        self.about.profile = Arc::new(profile);
+        self.about.profile = Sheet::new(profile, buffer);
     }
 
     /// Takes note of the batch that stands for a source and day, and of the one that stood before.
@@ -124,7 +126,7 @@ impl CampaignState {
 
     /// The record of the campaign itself.
     pub(super) fn record<'a>(&'a self, origin: Origin<'a>) -> Campaign<'a> {
-        self.about.profile.record(self.parts(), self.core.known_since, origin)
+        self.about.profile.read().record(self.parts(), self.core.known_since, origin)
     }
 
     /// Bytes that the campaign takes, with what it holds on the heap alone.
@@ -133,8 +135,7 @@ impl CampaignState {
             .parts
             .as_ref()
             .map_or(0, |parts| size_of_val(&**parts) + parts.iter().map(|part| part.len()).sum::<usize>());
-        let profile = size_of::<Profile>() + 2 * size_of::<usize>() + self.about.profile.heap_bytes();
-        size_of::<Self>() + self.key.len() + parts + self.days.heap_bytes() + profile
+        size_of::<Self>() + self.key.len() + parts + self.days.heap_bytes() + self.about.profile.heap_bytes()
     }
 }
 

@@ -25,11 +25,12 @@ pub(super) struct Days {
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     day: Day,
-    /// Where its bytes begin; they end where those of the next day begin, or the padding.
+    /// Where its bytes begin; they end where those of the next day begin, or the padding. With [`TOUCHED`].
     start: u32,
-    /// The number of its entry in the open transaction's journal; see [`super::journal`].
-    touch: u32,
 }
+
+/// The open transaction has touched the day; see [`super::journal`].
+const TOUCHED: u32 = 1 << 31;
 
 /// A day that has become shorter by up to so many bytes keeps its room, because moving what follows takes longer than
 /// all the rest, and its next figures may be longer.
@@ -50,12 +51,14 @@ impl Days {
         if self.bytes.is_empty() { 0 } else { self.older.len() + 1 }
     }
 
-    pub(super) fn touch(&self, at: usize) -> u32 {
-        self.entry(at).touch
+    /// Whether the open transaction has touched the day, as was said.
+    pub(super) fn is_touched(&self, at: usize) -> bool {
+        self.entry(at).start & TOUCHED != 0
     }
 
-    pub(super) fn set_touch(&mut self, at: usize, touch: u32) {
-        self.older.get_mut(at).unwrap_or(&mut self.newest).touch = touch;
+    pub(super) fn set_touched(&mut self, at: usize, is_touched: bool) {
+        let start = &mut self.older.get_mut(at).unwrap_or(&mut self.newest).start;
+        *start = *start & !TOUCHED | if is_touched { TOUCHED } else { 0 };
     }
 
     pub(super) fn date(&self, at: usize) -> Day {
@@ -109,7 +112,7 @@ impl Days {
     /// Adds a day without bytes, and returns where they are to be.
     fn insert(&mut self, at: usize, day: Day) -> usize {
         let start = self.start(at);
-        let entry = Entry { day, start: offset(start), touch: 0 };
+        let entry = Entry { day, start: offset(start) };
         if self.bytes.is_empty() {
             self.bytes.resize(PADDING, 0);
             self.newest = entry;
@@ -158,7 +161,7 @@ impl Days {
 
     /// Moves the starts from `at` on, after the day before took `now` bytes instead of `before`.
     fn shift(&mut self, at: usize, before: usize, now: usize) {
-        // The end fits, and no day begins beyond it.
+        // The end fits, and no day begins beyond it; so the highest bit stays as it is.
         offset(self.bytes.len());
         #[expect(clippy::cast_possible_truncation, reason = "the difference of two numbers that fit")]
         let change = now.wrapping_sub(before) as u32;
@@ -172,7 +175,7 @@ impl Days {
 
     /// Where the bytes of a day begin, or where those of one after the newest would.
     fn start(&self, at: usize) -> usize {
-        if at < self.len() { self.entry(at).start as usize } else { self.bytes.len().saturating_sub(PADDING) }
+        if at < self.len() { (self.entry(at).start & !TOUCHED) as usize } else { self.bytes.len().saturating_sub(PADDING) }
     }
 
     fn range(&self, at: usize) -> Range<usize> {
@@ -186,7 +189,8 @@ impl Days {
 }
 
 fn offset(bytes: usize) -> u32 {
-    u32::try_from(bytes).expect("the days of a campaign take less than 4 GiB")
+    let start = u32::try_from(bytes).ok().filter(|start| start & TOUCHED == 0);
+    start.expect("the days of a campaign take less than 2 GiB")
 }
 
 /// A day packed into a buffer that is used again.
@@ -218,7 +222,7 @@ mod tests {
                 if put {
                     let packed = vec![number; len];
                     days.put(at, day, &packed);
-                    days.set_touch(at.unwrap_or_else(|at| at), number.into());
+                    days.set_touched(at.unwrap_or_else(|at| at), number % 2 == 0);
                     map.insert(day, packed);
                 } else if let Ok(at) = at {
                     days.remove(at);
@@ -229,7 +233,7 @@ mod tests {
                     prop_assert_eq!(days.date(at), *day);
                     prop_assert!(days.raw(at).starts_with(packed) && days.raw(at).len() <= packed.len() + SLACK);
                     prop_assert!(days.from(at).len() >= packed.len() + PADDING);
-                    prop_assert!(packed.first().is_none_or(|number| days.touch(at) == u32::from(*number)));
+                    prop_assert!(packed.first().is_none_or(|number| days.is_touched(at) == (number % 2 == 0)));
                 }
             }
         }

@@ -89,19 +89,20 @@ impl Facts {
     }
 
     pub(super) fn commit(&mut self) {
-        self.keep_names();
+        self.settle_days();
         self.journal.close();
         self.accounts.commit();
         self.committed = self.clock;
         self.tick = None;
     }
 
-    /// Forgets the names of batches that no day has any more.
-    fn keep_names(&mut self) {
+    /// No day is touched any more, and the names of batches that none has are forgotten.
+    fn settle_days(&mut self) {
         let Self { journal, campaigns, names, .. } = self;
         for touched in &journal.days {
-            let days = &campaigns[touched.position as usize].days;
+            let days = &mut campaigns[touched.position as usize].days;
             if let Ok(at) = days.find(touched.day) {
+                days.set_touched(at, false);
                 layout::names(days.from(at), &mut |name| names.hold(name));
             }
             if let Some(before) = journal.before_and_on(touched) {
@@ -113,10 +114,13 @@ impl Facts {
 
     pub(super) fn abort(&mut self) {
         let journal = self.journal.take();
-        for touched in journal.days.iter().rev() {
+        for (touched, before) in journal.undone_days() {
             let days = &mut self.campaigns[touched.position as usize].days;
-            match (days.find(touched.day), journal.before(touched)) {
-                (at, Some(before)) => days.put(at, touched.day, before),
+            match (days.find(touched.day), before) {
+                (at, Some(before)) => {
+                    days.put(at, touched.day, before);
+                    days.set_touched(at.unwrap_or_else(|at| at), false);
+                }
                 (Ok(at), None) => days.remove(at),
                 (Err(_), None) => {}
             }
@@ -215,8 +219,10 @@ impl Facts {
             self.touch(position, false, cause, ALL_REGARD);
             let campaign = &mut self.campaigns[position as usize];
             for _ in 0..campaign.days.count_before(oldest) {
-                let (date, touch) = (campaign.days.date(0), campaign.days.touch(0));
-                if !self.journal.touch_day(touch, position, date, cause) {
+                let date = campaign.days.date(0);
+                if campaign.days.is_touched(0) {
+                    self.journal.touch_day(campaign.touch, date, cause);
+                } else {
                     let of = (position, campaign.touch);
                     self.journal.enter_day(of, date, Some(campaign.days.raw(0)), cause);
                 }

@@ -157,6 +157,10 @@ impl Marks {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Currency([u8; 3]);
 
+/// The bits of a capital letter that tell it from the others, and the one that all have.
+const LETTER: u8 = 0x1f;
+const CAPITAL: u8 = 0x40;
+
 impl Currency {
     /// `None` when the text is not a code.
     #[inline]
@@ -173,13 +177,34 @@ impl Currency {
         self.0[..] == *code.as_bytes()
     }
 
-    /// The letters, zeros for none.
-    pub(super) fn letters(currency: Option<Self>) -> [u8; 3] {
-        currency.map_or([0; 3], |currency| currency.0)
+    /// The letters, five bits each; 0 for none.
+    #[inline]
+    pub(super) fn number(currency: Option<Self>) -> u16 {
+        let [a, b, c] = currency.map_or([0; 3], |currency| currency.0.map(|letter| u16::from(letter & LETTER)));
+        a | b << 5 | c << 10
     }
 
-    /// What [`Self::letters`] gave.
-    pub(super) fn from_letters(letters: [u8; 3]) -> Option<Self> {
-        (letters != [0; 3]).then_some(Self(letters))
+    /// What [`Self::number`] gave.
+    #[inline]
+    pub(super) fn from_number(number: u16) -> Option<Self> {
+        let [low, high] = number.to_le_bytes();
+        let letters = [low, low >> 5 | high << 3, high >> 2].map(|letter| letter & LETTER | CAPITAL);
+        (number != 0).then_some(Self(letters))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_comes_back_from_its_number_and_none_from_zero() {
+        let letters = || b'A'..=b'Z';
+        for code in letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c]))) {
+            let currency = Currency::new(str::from_utf8(&code).unwrap());
+            assert!(currency.is_some());
+            assert_eq!(Currency::from_number(Currency::number(currency)), currency);
+        }
+        assert_eq!((Currency::number(None), Currency::from_number(0)), (0, None));
     }
 }

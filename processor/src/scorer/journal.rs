@@ -2,9 +2,9 @@
 //!
 //! An undo journal rather than an overlay: transactions commit far more often than they abort, a journal makes the
 //! commit a matter of forgetting, and reads see one place. Each campaign and each day is kept as it was at its first
-//! touch, a day as the bytes it was packed in. Entries are numbered without end; a campaign or day whose number lies before
-//! the open transaction's first is untouched, so nothing needs to be reset on commit. The numbers of days are short and
-//! begin anew after four billion, so an entry counts only if it names the very day.
+//! touch, a day as the bytes it was packed in. Campaigns are numbered without end; one whose number lies before the open
+//! transaction's first is untouched, so nothing needs to be reset on commit. A day says itself whether it is touched, and is found
+//! among those of its campaign, the last first: there are few, and mostly it is that one.
 
 use schemas::{Day, Micros};
 
@@ -31,8 +31,8 @@ pub(super) struct TouchedCampaign {
     pub(super) cause: Cause,
     /// Policies that doubt only spends above this do not regard what touched it; see [`super::facts::Taken`].
     pub(super) regards: Micros,
-    /// The place of its last day.
-    last_day: Option<u32>,
+    /// The place of its last day, or [`NONE`].
+    last_day: u32,
 }
 
 impl TouchedCampaign {
@@ -48,11 +48,15 @@ pub(super) struct TouchedDay {
     pub(super) position: u32,
     pub(super) day: Day,
     pub(super) cause: Cause,
-    /// Where its bytes lie, as they were; `None` if the transaction created it.
-    before: Option<(u32, u32)>,
-    /// The place of the campaign's day before this one.
-    previous: Option<u32>,
+    /// Where its bytes begin, as they were; they end where those of the next day do that has some, or the padding. [`NONE`] if the
+    /// transaction created it.
+    before: u32,
+    /// The place of the campaign's day before this one, or [`NONE`].
+    previous: u32,
 }
+
+/// No place.
+const NONE: u32 = u32::MAX;
 
 /// The open transaction.
 #[derive(Debug, Default)]
@@ -62,13 +66,12 @@ pub(super) struct Journal {
     /// Days as they were, one after another.
     bytes: Vec<u8>,
     base: u64,
-    days_base: u32,
 }
 
 impl Journal {
     pub(super) fn new() -> Self {
         // Number 0 is that of what was never touched.
-        Self { base: 1, days_base: 1, ..Self::default() }
+        Self { base: 1, ..Self::default() }
     }
 
     /// The place of the campaign's entry, if the transaction touched it.
@@ -91,7 +94,7 @@ impl Journal {
             about: None,
             cause,
             regards,
-            last_day: None,
+            last_day: NONE,
         });
         self.base + self.campaigns.len() as u64 - 1
     }
@@ -103,69 +106,78 @@ impl Journal {
         }
     }
 
-    /// Notes the cause at the day's entry. Returns whether the transaction had touched the day.
-    pub(super) fn touch_day(&mut self, touch: u32, position: u32, day: Day, cause: Cause) -> bool {
-        let at = touch.wrapping_sub(self.days_base) as usize;
-        match self.days.get_mut(at) {
-            Some(entry) if entry.position == position && entry.day == day => {
+    /// Notes the cause at the entry of a day that was touched, of a campaign that was entered with this number.
+    pub(super) fn touch_day(&mut self, touch: u64, day: Day, cause: Cause) {
+        let mut place = self.last_day(touch);
+        while let Some(entry) = self.days.get_mut(place as usize) {
+            if entry.day == day {
                 entry.cause = cause;
-                true
+                return;
             }
-            _ => false,
+            place = entry.previous;
         }
     }
 
-    /// Enters a day as it was, of a campaign that was entered with this number, and returns the day's number.
+    /// Enters a day as it was, of a campaign that was entered with this number.
     pub(super) fn enter_day(
         &mut self,
         (position, touch): (u32, u64),
         day: Day,
         before: Option<&[u8]>,
         cause: Cause,
-    ) -> u32 {
-        let before = before.map(|bytes| {
-            let start = self.bytes.len().saturating_sub(PADDING);
+    ) {
+        let before = before.map_or(NONE, |bytes| {
+            let start = self.end();
             self.bytes.truncate(start);
             self.bytes.extend_from_slice(bytes);
-            let end = self.bytes.len();
-            self.bytes.resize(end + PADDING, 0);
-            (number(start), number(end))
+            self.bytes.extend_from_slice(&[0; PADDING]);
+            number(start)
         });
         let place = number(self.days.len());
         let campaign = self.entry(touch).and_then(|at| self.campaigns.get_mut(at));
-        let previous = campaign.and_then(|campaign| campaign.last_day.replace(place));
+        let previous = campaign.map_or(NONE, |campaign| std::mem::replace(&mut campaign.last_day, place));
         self.days.push(TouchedDay { position, day, cause, before, previous });
-        self.days_base.wrapping_add(number(self.days.len() - 1))
     }
 
-    /// The bytes of a day as it was; `None` if the transaction created it.
-    pub(super) fn before(&self, day: &TouchedDay) -> Option<&[u8]> {
-        day.before.map(|(start, end)| &self.bytes[start as usize..end as usize])
-    }
-
-    /// The same with what follows, of which there is as much as reading a day needs.
+    /// The bytes of a day as it was, and as much after them as reading a day needs; `None` if the transaction created it.
     pub(super) fn before_and_on(&self, day: &TouchedDay) -> Option<&[u8]> {
-        day.before.map(|(start, _)| &self.bytes[start as usize..])
+        self.bytes.get(day.before as usize..)
+    }
+
+    /// The days, the last first, with their bytes as they were; `None` for one that the transaction created.
+    pub(super) fn undone_days(&self) -> impl Iterator<Item = (&TouchedDay, Option<&[u8]>)> {
+        let mut end = self.end();
+        self.days.iter().rev().map(move |day| {
+            let before = self.bytes.get(day.before as usize..end);
+            end = before.map_or(end, |_| day.before as usize);
+            (day, before)
+        })
     }
 
     /// The days that were touched of the campaign with this number, the last first.
     pub(super) fn days_of(&self, touch: u64) -> impl Iterator<Item = &TouchedDay> {
-        let day = |place: Option<u32>| place.and_then(|place| self.days.get(place as usize));
-        let last = self.entry(touch).and_then(|at| self.campaigns[at].last_day);
-        std::iter::successors(day(last), move |touched| day(touched.previous))
+        let day = |place: u32| self.days.get(place as usize);
+        std::iter::successors(day(self.last_day(touch)), move |touched| day(touched.previous))
+    }
+
+    fn last_day(&self, touch: u64) -> u32 {
+        self.entry(touch).map_or(NONE, |at| self.campaigns[at].last_day)
+    }
+
+    /// Where the bytes of the last day end.
+    fn end(&self) -> usize {
+        self.bytes.len().saturating_sub(PADDING)
     }
 
     /// The transaction, to be undone; what follows is another one.
     pub(super) fn take(&mut self) -> Self {
         let base = self.base + self.campaigns.len() as u64;
-        let days_base = self.days_base.wrapping_add(number(self.days.len()));
-        std::mem::replace(self, Self { base, days_base, ..Self::default() })
+        std::mem::replace(self, Self { base, ..Self::default() })
     }
 
     /// Forgets the transaction.
     pub(super) fn close(&mut self) {
         self.base += self.campaigns.len() as u64;
-        self.days_base = self.days_base.wrapping_add(number(self.days.len()));
         empty(&mut self.campaigns);
         empty(&mut self.days);
         empty(&mut self.bytes);
@@ -173,5 +185,5 @@ impl Journal {
 }
 
 fn number(len: usize) -> u32 {
-    u32::try_from(len).expect("a transaction is far below four billion of anything")
+    u32::try_from(len).ok().filter(|len| *len < NONE).expect("a transaction is far below four billion of anything")
 }

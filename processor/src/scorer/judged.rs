@@ -7,7 +7,7 @@ use schemas::{Day, Micros, TimestampMs};
 
 use super::campaign::CampaignState;
 use super::figures::SPEND;
-use super::kept::Kept;
+use super::kept::Stored;
 use super::layout;
 use super::view::Summed;
 use super::zones::Moment;
@@ -25,8 +25,8 @@ pub(super) struct Judged {
     /// From which spend on a day is held against the others: that of the account, whatever the campaign's pattern.
     pub(super) spend_min: Micros,
     pub(super) published: Option<Published>,
-    /// As the campaign was last scored, unless it has changed since without being scored.
-    pub(super) kept: Option<Box<Kept>>,
+    /// Its sums as it was last scored, unless it has changed since without being scored.
+    pub(super) stored: Stored,
 }
 
 /// What the last score record said.
@@ -63,7 +63,7 @@ impl Judged {
     pub(super) fn new(campaign: &CampaignState, policy: &Policy) -> Self {
         let [platform, account_id, _] = campaign.parts();
         let spend_min = spend_min(&policy.account(platform, account_id));
-        Self { policy: Arc::clone(in_force(campaign, policy)), spend_min, published: None, kept: None }
+        Self { policy: Arc::clone(in_force(campaign, policy)), spend_min, published: None, stored: Stored::default() }
     }
 
     /// Whether time alone may have changed the score since it was published.

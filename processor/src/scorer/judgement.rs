@@ -10,7 +10,7 @@ use schemas::{Micros, TimestampMs};
 
 use super::facts::{ALL_REGARD, Facts, Taken};
 use super::judged::{Case, Judged, Published, in_force};
-use super::kept::Kept;
+use super::kept::Stored;
 use super::rescore::Scratch;
 use super::zones::Moments;
 use crate::room::{empty, grow};
@@ -68,7 +68,7 @@ impl Judgement {
         if let Some(judged) = self.judged.get_mut(position as usize) {
             let policy = in_force(&facts.campaigns[position as usize], &self.policy);
             judged.policy = Arc::clone(policy);
-            judged.kept = None;
+            judged.stored.forget();
         }
     }
 
@@ -84,7 +84,7 @@ impl Judgement {
         }
         self.judged.truncate(facts.campaigns.len());
         // They are those of the flush that does not count.
-        self.judged.iter_mut().for_each(|judged| judged.kept = None);
+        self.judged.iter_mut().for_each(|judged| judged.stored.forget());
         for position in std::mem::take(&mut self.renamed) {
             self.rename(position, facts);
         }
@@ -167,13 +167,9 @@ impl Judgement {
         self.undo.push((position, place.replace(published)));
     }
 
-    /// The sums of the campaign's window as they were kept, to be given back by [`Self::keep`].
-    pub(super) fn take_kept(&mut self, position: u32) -> Option<Box<Kept>> {
-        self.judged[position as usize].kept.take()
-    }
-
-    pub(super) fn keep(&mut self, position: u32, kept: Option<Box<Kept>>) {
-        self.judged[position as usize].kept = kept;
+    /// The sums of the campaign's window as they are kept.
+    pub(super) fn stored(&mut self, position: u32) -> &mut Stored {
+        &mut self.judged[position as usize].stored
     }
 
     /// The campaign has been scored, so that the next tick must look at it.
@@ -188,8 +184,7 @@ impl Judgement {
 
     /// Bytes that the judgement takes.
     pub(super) fn bytes(&self) -> usize {
-        let kept = self.judged.iter().filter(|judged| judged.kept.is_some()).count();
-        self.judged.len() * size_of::<Judged>() + kept * size_of::<Kept>()
+        self.judged.iter().map(|judged| size_of::<Judged>() + judged.stored.heap_bytes()).sum()
     }
 }
 

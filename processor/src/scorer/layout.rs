@@ -1,8 +1,8 @@
 //! A day as bytes. A campaign holds up to a few hundred days, most of them looked at only when the score sums them up, so
 //! they lie packed one after another and what the score reads comes first.
 //!
-//! The shape; for the ordinary day of one source without a batch under way, the standing batch; the leads; then what is
-//! older or unusual. Everything is its own measure, so that a part can be copied while another changes
+//! The shape; for the ordinary day of one source without a batch under way, the standing batch; the leads, if there were any; then
+//! what is older or unusual. Everything is its own measure, so that a part can be copied while another changes
 //! (`restate.rs`), and equal figures are equal bytes. Stored nowhere but in memory: a restart reads records.
 
 use schemas::record::{Cohort, Source};
@@ -26,6 +26,8 @@ pub(super) const PREVIOUS: u8 = 1 << 3;
 pub(super) const CONFIRMED: u8 = 1 << 4;
 pub(super) const FIRST_SEEN: u8 = 1 << 5;
 pub(super) const FIRST_FIGURES: u8 = 1 << 6;
+/// Leads were created on it.
+pub(super) const COHORT: u8 = 1 << 7;
 
 /// What the score reads of a day.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +48,7 @@ pub(super) struct CountedFigures {
 
 /// A day of which nothing is known, as [`put`] writes it, with what must follow.
 pub(super) const EMPTY: [u8; EMPTY_BYTES + PADDING] = [0; EMPTY_BYTES + PADDING];
-pub(super) const EMPTY_BYTES: usize = 4;
+pub(super) const EMPTY_BYTES: usize = 2;
 
 /// A batch without its figures.
 #[derive(Clone, Copy, Debug)]
@@ -62,8 +64,18 @@ impl Head {
     }
 }
 
-/// Moment, name, marks and currency.
-const HEAD_BYTES: usize = 8 + 4 + 2 + 3;
+/// Moments are counted from the year 2020, so that those of this and the next generation take five bytes.
+const EPOCH: TimestampMs = TimestampMs(1_577_836_800_000);
+
+/// A moment as it is packed.
+pub(super) fn since(at: TimestampMs) -> u64 {
+    at.0.wrapping_sub(EPOCH.0).cast_unsigned()
+}
+
+/// What [`since`] gave.
+pub(super) fn moment(since: u64) -> TimestampMs {
+    TimestampMs(since.cast_signed().wrapping_add(EPOCH.0))
+}
 
 /// Appends the day.
 pub(super) fn put(day: &DayState, out: &mut Packer) {
@@ -100,11 +112,18 @@ fn shape(day: &DayState, ordinary: bool) -> u8 {
         | bit(only.is_some_and(Batches::is_confirmed), CONFIRMED)
         | bit(day.first_seen.is_some(), FIRST_SEEN)
         | bit(day.first_figures.is_some(), FIRST_FIGURES)
+        | bit(day.cohort != Cohort::default(), COHORT)
 }
 
-pub(super) fn put_cohort(cohort: &Cohort, out: &mut Packer) {
+/// Appends leads, if there are any, and returns their bit of the shape.
+pub(super) fn put_cohort(cohort: &Cohort, out: &mut Packer) -> u8 {
     let Cohort { leads, qualified, won, revenue_micros } = *cohort;
-    out.group([leads, qualified, won, revenue_micros.0].map(fold));
+    let numbers = [leads, qualified, won, revenue_micros.0];
+    if numbers == [0; 4] {
+        return 0;
+    }
+    out.group(numbers.map(fold));
+    COHORT
 }
 
 pub(super) fn put_history(revision: i32, ago: i64, out: &mut Packer) {
@@ -118,12 +137,7 @@ fn put_complete(batch: &Complete, out: &mut Packer) {
 
 /// A batch without its figures.
 pub(super) fn put_head(stamp: &Stamp, marks: Marks, currency: Option<Currency>, out: &mut Packer) {
-    let mut head = [0; HEAD_BYTES];
-    head[..8].copy_from_slice(&stamp.observed_at.0.to_le_bytes());
-    head[8..12].copy_from_slice(&stamp.batch.0.to_le_bytes());
-    head[12..14].copy_from_slice(&marks.0.to_le_bytes());
-    head[14..].copy_from_slice(&Currency::letters(currency));
-    out.array(head);
+    out.group([since(stamp.observed_at), stamp.batch.0.into(), marks.0.into(), Currency::number(currency).into()]);
 }
 
 pub(super) fn put_figures(figures: &Packed, out: &mut Packer) {
@@ -162,12 +176,12 @@ pub(super) fn get_into(bytes: &[u8], day: &mut DayState) {
         let (slot, source) = if shape & FACEBOOK != 0 { (0, Source::Facebook) } else { (1, Source::Csv) };
         let batches = day.sources[slot].insert(Batches::new(source));
         near = batches.newest.insert(complete(&mut reader)).stamp.observed_at.0;
-        day.cohort = cohort(&mut reader);
+        day.cohort = cohort(shape, &mut reader);
         if shape & PREVIOUS != 0 {
             batches.previous = Some(complete(&mut reader));
         }
     } else {
-        day.cohort = cohort(&mut reader);
+        day.cohort = cohort(shape, &mut reader);
         for (slot, source) in sources(shape) {
             get_batches(day.sources[slot].insert(Batches::new(source)), &mut reader);
         }
@@ -189,7 +203,7 @@ pub(super) fn names(bytes: &[u8], held: &mut dyn FnMut(NameId)) {
     if shape & PREVIOUS != 0 {
         reader.byte();
         reader.first_signed::<FIGURES>();
-        reader.first_signed::<4>();
+        pass_cohort(shape, &mut reader);
         held(head(&mut reader).stamp.batch);
     }
 }
@@ -204,7 +218,7 @@ fn counted(bytes: &[u8]) -> Option<Counted> {
     let mut reader = Reader::new(bytes);
     let shape = reader.byte();
     if shape & (FACEBOOK | CSV) == 0 {
-        return Some(Counted { cohort: cohort(&mut reader), figures: None });
+        return Some(Counted { cohort: cohort(shape, &mut reader), figures: None });
     }
     if shape & ORDINARY == 0 {
         return None;
@@ -214,7 +228,7 @@ fn counted(bytes: &[u8]) -> Option<Counted> {
     let marks = if confirmed { marks.confirmed() } else { marks };
     let figures = figures(&mut reader);
     let figures = Some(CountedFigures { figures, marks, currency, confirmed });
-    Some(Counted { cohort: cohort(&mut reader), figures })
+    Some(Counted { cohort: cohort(shape, &mut reader), figures })
 }
 
 /// The bit of a source that reports figures.
@@ -232,9 +246,20 @@ fn sources(shape: u8) -> impl Iterator<Item = (usize, Source)> {
     all.filter(move |source| shape & bit(*source) != 0).filter_map(|source| Some((slot(source)?, source)))
 }
 
-pub(super) fn cohort(reader: &mut Reader<'_>) -> Cohort {
+/// The leads of a day of this shape.
+pub(super) fn cohort(shape: u8, reader: &mut Reader<'_>) -> Cohort {
+    if shape & COHORT == 0 {
+        return Cohort::default();
+    }
     let [leads, qualified, won, revenue] = reader.signed();
     Cohort { leads, qualified, won, revenue_micros: Micros(revenue) }
+}
+
+/// Passes over them.
+pub(super) fn pass_cohort(shape: u8, reader: &mut Reader<'_>) {
+    if shape & COHORT != 0 {
+        reader.first_signed::<4>();
+    }
 }
 
 /// Revision, and how long before the standing batch the day was first seen.
@@ -244,11 +269,12 @@ pub(super) fn history(reader: &mut Reader<'_>) -> (i32, i64) {
 }
 
 pub(super) fn head(reader: &mut Reader<'_>) -> Head {
-    let [t0, t1, t2, t3, t4, t5, t6, t7, b0, b1, b2, b3, m0, m1, letters @ ..] = reader.array::<HEAD_BYTES>();
-    let observed_at = TimestampMs(i64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7]));
-    let batch = NameId(u32::from_le_bytes([b0, b1, b2, b3]));
-    let marks = Marks(u16::from_le_bytes([m0, m1]));
-    Head { stamp: Stamp { observed_at, batch }, marks, currency: Currency::from_letters(letters) }
+    let [since, batch, marks, currency] = reader.group::<4>();
+    let observed_at = moment(since);
+    #[expect(clippy::cast_possible_truncation, reason = "they were put as numbers of these types")]
+    let (batch, marks, currency) = (batch as u32, marks as u16, currency as u16);
+    let stamp = Stamp { observed_at, batch: NameId(batch) };
+    Head { stamp, marks: Marks(marks), currency: Currency::from_number(currency) }
 }
 
 fn figures(reader: &mut Reader<'_>) -> Packed {

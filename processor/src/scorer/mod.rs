@@ -25,6 +25,7 @@ mod accounts;
 mod campaign;
 mod told;
 mod profile;
+mod sheet;
 mod days;
 mod day;
 mod batches;

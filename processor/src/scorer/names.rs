@@ -8,31 +8,41 @@
 //! no day holds: their numbers are then given to others. No number shows in any output. [`super::Scorer`] keeps one table for
 //! its partition.
 
+use std::collections::BTreeMap;
+
 use crate::index::hash;
 use crate::room::{empty, grow};
 
 /// Texts by number.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    texts: Vec<Box<str>>,
-    /// How many batches of days have each.
-    held: Vec<u32>,
-    /// Numbers without a text.
-    free: Vec<u32>,
+    /// Cells of whole units, one after another: how many batches of days have the text, its length, the text. A block of its own
+    /// for each text would take half as much again.
+    cells: Vec<u8>,
+    /// By the units of a cell the one last freed. A free cell says instead of its holders which was freed before it.
+    free: BTreeMap<usize, NameId>,
     /// Numbers that no batch may have: new ones, and those that were given up. Some are there twice.
-    loose: Vec<u32>,
+    loose: Vec<NameId>,
     /// By the hash of a text the number that one of this hash was last given; empty before the first.
-    recent: Vec<u32>,
+    recent: Vec<NameId>,
     /// The one last asked for.
     last: NameId,
 }
 
-/// The number of a text.
+/// The number of a text: how many units lie before its cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct NameId(pub(super) u32);
 
 /// How many texts are looked for, at most.
 const RECENT: usize = 1 << 10;
+/// Bytes of a unit.
+const UNIT: usize = size_of::<u32>();
+/// Bytes of a cell before its text.
+const HEAD: usize = 2 * UNIT;
+/// Beside the length of the text that a free cell had.
+const FREE: u32 = 1 << 31;
+/// Follows the cell that was freed first.
+const NONE: NameId = NameId(u32::MAX);
 
 impl Names {
     pub(super) fn intern(&mut self, text: &str) -> NameId {
@@ -43,79 +53,115 @@ impl Names {
     }
 
     fn met(&mut self, text: &str) -> NameId {
-        self.recent.resize(RECENT, 0);
+        self.recent.resize(RECENT, NONE);
         let place = hash(text.as_bytes()) as usize % RECENT;
-        let recent = NameId(self.recent[place]);
+        let recent = self.recent[place];
         if self.has(recent, text) {
             return recent;
         }
         let new = self.insert(text);
-        self.recent[place] = new.0;
+        self.recent[place] = new;
         new
     }
 
+    /// Whether the text is that of a number, which may be free or none at all.
     fn has(&self, id: NameId, text: &str) -> bool {
-        self.texts.get(id.0 as usize).is_some_and(|known| **known == *text)
+        let Some((len, rest)) = self.cells.get(id.at() + UNIT..).and_then(<[u8]>::split_first_chunk) else {
+            return false;
+        };
+        u32::from_le_bytes(*len) as usize == text.len() && rest.starts_with(text.as_bytes())
     }
 
     fn insert(&mut self, text: &str) -> NameId {
-        let number = self.free.pop().unwrap_or_else(|| {
-            grow(&mut self.texts, 1);
-            grow(&mut self.held, 1);
-            self.texts.push(Box::default());
-            self.held.push(0);
-            u32::try_from(self.texts.len() - 1).expect("memory ends before four billion batches")
-        });
-        self.texts[number as usize] = text.into();
-        self.loose.push(number);
-        NameId(number)
+        let id = self.cell(text.len());
+        self.set(id, [0, short(text.len())]);
+        let start = id.at() + HEAD;
+        self.cells[start..start + text.len()].copy_from_slice(text.as_bytes());
+        self.loose.push(id);
+        id
+    }
+
+    /// A cell for a text of so many bytes.
+    fn cell(&mut self, len: usize) -> NameId {
+        let units = units(len);
+        if let Some(id) = self.free.remove(&units) {
+            let [before, _] = self.head(id);
+            if NameId(before) != NONE {
+                self.free.insert(units, NameId(before));
+            }
+            return id;
+        }
+        let start = self.cells.len();
+        grow(&mut self.cells, units * UNIT);
+        self.cells.resize(start + units * UNIT, 0);
+        NameId(short(start / UNIT))
+    }
+
+    fn head(&self, id: NameId) -> [u32; 2] {
+        let head = self.cells[id.at()..].first_chunk::<HEAD>();
+        let [a, b, c, d, e, f, g, h] = *head.expect("a name lies within its table");
+        [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])]
+    }
+
+    fn set(&mut self, id: NameId, [first, second]: [u32; 2]) {
+        let head = &mut self.cells[id.at()..id.at() + HEAD];
+        head[..UNIT].copy_from_slice(&first.to_le_bytes());
+        head[UNIT..].copy_from_slice(&second.to_le_bytes());
     }
 
     pub(super) fn text(&self, id: NameId) -> &str {
-        &self.texts[id.0 as usize]
+        let [_, len] = self.head(id);
+        let start = id.at() + HEAD;
+        schemas::text(&self.cells[start..start + len as usize]).expect("what was put is a text")
     }
 
     /// One more batch of a day has the name.
     pub(super) fn hold(&mut self, id: NameId) {
-        self.held[id.0 as usize] += 1;
+        let [held, len] = self.head(id);
+        self.set(id, [held + 1, len]);
     }
 
     /// One less has it.
     pub(super) fn release(&mut self, id: NameId) {
-        let held = &mut self.held[id.0 as usize];
-        *held -= 1;
-        if *held == 0 {
-            self.loose.push(id.0);
+        let [held, len] = self.head(id);
+        self.set(id, [held - 1, len]);
+        if held == 1 {
+            self.loose.push(id);
         }
     }
 
     /// Forgets the texts that no batch has.
     pub(super) fn settle(&mut self) {
-        let Self { texts, held, free, loose, .. } = self;
-        for number in loose.iter().copied().filter(|number| held[*number as usize] == 0) {
-            // No batch is called nothing, so one without a text was there twice.
-            if !std::mem::take(&mut texts[number as usize]).is_empty() {
-                free.push(number);
+        let mut loose = std::mem::take(&mut self.loose);
+        for id in loose.iter().copied() {
+            let [held, len] = self.head(id);
+            // One that is free already was there twice.
+            if held == 0 && len & FREE == 0 {
+                let before = self.free.insert(units(len as usize), id).unwrap_or(NONE);
+                self.set(id, [before.0, len | FREE]);
             }
         }
-        empty(loose);
+        empty(&mut loose);
+        self.loose = loose;
     }
 
     /// Bytes that the table takes.
     pub(super) fn bytes(&self) -> usize {
-        let texts: usize = self.texts.iter().map(|text| text.len()).sum();
-        let numbers = self.held.capacity() + self.free.capacity() + self.recent.len();
-        texts + self.texts.capacity() * size_of::<Box<str>>() + numbers * size_of::<u32>()
+        self.cells.capacity() + (self.loose.capacity() + self.recent.len()) * size_of::<NameId>()
     }
 
     /// How many batches have each text.
     #[cfg(test)]
-    pub(super) fn all(&self) -> std::collections::BTreeMap<&str, u32> {
-        let mut all = std::collections::BTreeMap::new();
-        let texts = self.texts.iter().map(|text| &**text).zip(&self.held);
-        texts
-            .filter(|(text, _)| !text.is_empty())
-            .for_each(|(text, held)| *all.entry(text).or_default() += held);
+    pub(super) fn all(&self) -> BTreeMap<&str, u32> {
+        let mut all = BTreeMap::new();
+        let mut id = NameId(0);
+        while id.at() < self.cells.len() {
+            let [held, len] = self.head(id);
+            if len & FREE == 0 {
+                *all.entry(self.text(id)).or_default() += held;
+            }
+            id.0 += short(units((len & !FREE) as usize));
+        }
         all
     }
 
@@ -124,6 +170,22 @@ impl Names {
     pub(super) fn again(&mut self, text: &str) -> NameId {
         self.insert(text)
     }
+}
+
+impl NameId {
+    /// Where its cell begins.
+    fn at(self) -> usize {
+        self.0 as usize * UNIT
+    }
+}
+
+/// Units of a cell for a text of so many bytes.
+fn units(len: usize) -> usize {
+    (HEAD + len).div_ceil(UNIT)
+}
+
+fn short(number: usize) -> u32 {
+    u32::try_from(number).expect("names take less than 16 GiB, and one of them less than 2")
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What is true of a campaign itself: merged from observations in any order. Each thing observed has a moment of its
 //! own, because an observation may name some of them only.
+//!
+//! This is the working form; between observations a profile lies packed in its campaign, see `sheet.rs`.
 
 use chrono_tz::Tz;
 use schemas::record::{Campaign, CampaignObserved, FatigueLevel, FatigueSignal, Origin};
@@ -10,67 +12,33 @@ use crate::calendar::day_in;
 
 /// What is true of the campaign itself.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Profile {
-    name: Told<Box<str>>,
-    status: Told<Box<str>>,
-    objective: Told<Box<str>>,
+pub(super) struct Profile<'a> {
+    pub(super) name: Told<&'a str>,
+    pub(super) status: Told<&'a str>,
+    pub(super) objective: Told<&'a str>,
     /// Daily and lifetime budget, which exclude each other.
-    budgets: Told<(Option<Micros>, Option<Micros>)>,
-    time_zone: Told<Box<str>>,
-    currency: Told<Box<str>>,
-    frequency_7d: Told<f64>,
-    fatigue: Told<FatigueLevel>,
+    pub(super) budgets: Told<(Option<Micros>, Option<Micros>)>,
+    pub(super) time_zone: Told<&'a str>,
+    pub(super) currency: Told<&'a str>,
+    pub(super) frequency_7d: Told<f64>,
+    pub(super) fatigue: Told<FatigueLevel>,
     /// The newest HIGH signal, and the newest of an earlier day: one of today does not count yet, and must not hide
     /// the one that does.
-    tired: [Option<TimestampMs>; 2],
-    observed_at: Option<TimestampMs>,
+    pub(super) tired: [Option<TimestampMs>; 2],
+    pub(super) observed_at: Option<TimestampMs>,
 }
 
-impl Profile {
-    pub(super) fn name(&self) -> Option<&str> {
-        self.name.value().map(AsRef::as_ref)
-    }
-
-    pub(super) fn status(&self) -> Option<&str> {
-        self.status.value().map(AsRef::as_ref)
-    }
-
-    pub(super) fn time_zone(&self) -> Option<&str> {
-        self.time_zone.value().map(AsRef::as_ref)
-    }
-
-    pub(super) fn currency(&self) -> Option<&str> {
-        self.currency.value().map(AsRef::as_ref)
-    }
-
-    /// Daily and lifetime budget.
-    pub(super) fn budgets(&self) -> (Option<Micros>, Option<Micros>) {
-        self.budgets.value().copied().unwrap_or_default()
-    }
-
-    pub(super) fn frequency_7d(&self) -> Option<f64> {
-        self.frequency_7d.value().copied()
-    }
-
-    /// Whether a HIGH signal lies within the 7 days before a day.
-    pub(super) fn is_tired(&self, zone: Tz, as_of: Day) -> bool {
-        self.tired.into_iter().flatten().any(|at| {
-            let age = i64::from(as_of.0) - i64::from(day_in(zone, at).0);
-            (1..=7).contains(&age)
-        })
-    }
-
+impl<'a> Profile<'a> {
     /// Takes in an observation.
-    pub(super) fn observe(&mut self, seen: &CampaignObserved<'_>, at: TimestampMs) -> Observed {
-        let text = |text: Option<&str>| text.map(Into::into);
+    pub(super) fn observe(&mut self, seen: &CampaignObserved<'a>, at: TimestampMs) -> Observed {
         let budgets = (seen.daily_budget_micros, seen.lifetime_budget_micros);
         let observed = [
-            self.name.put(text(seen.name), at),
-            self.status.put(text(seen.status), at),
-            self.objective.put(text(seen.objective), at),
+            self.name.put(seen.name, at),
+            self.status.put(seen.status, at),
+            self.objective.put(seen.objective, at),
             self.budgets.put((budgets != (None, None)).then_some(budgets), at),
-            self.time_zone.put(text(seen.time_zone), at),
-            self.currency.put(text(seen.currency), at),
+            self.time_zone.put(seen.time_zone, at),
+            self.currency.put(seen.currency, at),
             self.frequency_7d.put(seen.frequency_7d, at),
         ];
         let named = CampaignObserved { frequency_7d: None, ..*seen };
@@ -99,25 +67,25 @@ impl Profile {
     }
 
     /// The record of the campaign.
-    pub(super) fn record<'a>(
-        &'a self,
+    pub(super) fn record(
+        &self,
         [platform, account_id, campaign_id]: [&'a str; 3],
         known_since: TimestampMs,
         origin: Origin<'a>,
     ) -> Campaign<'a> {
-        let (daily_budget_micros, lifetime_budget_micros) = self.budgets();
+        let (daily_budget_micros, lifetime_budget_micros) = self.budgets.value().copied().unwrap_or_default();
         Campaign {
             platform,
             account_id,
             campaign_id,
-            name: self.name(),
-            status: self.status(),
-            objective: self.objective.value().map(AsRef::as_ref),
+            name: self.name.value().copied(),
+            status: self.status.value().copied(),
+            objective: self.objective.value().copied(),
             daily_budget_micros,
             lifetime_budget_micros,
-            time_zone: self.time_zone(),
-            currency: self.currency(),
-            frequency_7d: self.frequency_7d(),
+            time_zone: self.time_zone.value().copied(),
+            currency: self.currency.value().copied(),
+            frequency_7d: self.frequency_7d.value().copied(),
             frequency_at: self.frequency_7d.at(),
             fatigue_level: self.fatigue.value().copied(),
             fatigue_at: self.fatigue.at(),
@@ -134,19 +102,21 @@ impl Profile {
             origin,
         }
     }
-
-    /// Bytes on the heap.
-    pub(super) fn heap_bytes(&self) -> usize {
-        let texts = [&self.name, &self.status, &self.objective, &self.time_zone, &self.currency];
-        texts.into_iter().filter_map(Told::value).map(|text| text.len()).sum()
-    }
 }
 
-impl From<&Campaign<'_>> for Profile {
-    fn from(record: &Campaign<'_>) -> Self {
+/// Whether a HIGH signal of these moments lies within the 7 days before a day.
+pub(super) fn is_tired(tired: [Option<TimestampMs>; 2], zone: Tz, as_of: Day) -> bool {
+    tired.into_iter().flatten().any(|at| {
+        let age = i64::from(as_of.0) - i64::from(day_in(zone, at).0);
+        (1..=7).contains(&age)
+    })
+}
+
+impl<'a> From<&Campaign<'a>> for Profile<'a> {
+    fn from(record: &Campaign<'a>) -> Self {
         // Records of release 1 have one moment for everything.
         let at = |at: Option<TimestampMs>| at.or(record.observed_at).unwrap_or(TimestampMs(i64::MIN));
-        let text = |text: Option<&str>, told_at| Told::new(text.map(Into::into), at(told_at));
+        let text = |text, told_at| Told::new(text, at(told_at));
         let budgets = (record.daily_budget_micros, record.lifetime_budget_micros);
         Self {
             name: text(record.name, record.name_at),

@@ -10,8 +10,9 @@ use super::facts::Facts;
 use super::journal::Cause;
 use super::judged::{Case, Published};
 use super::judgement::Judgement;
-use super::kept::Kept;
-use super::view::{Summed, View};
+use super::kept::{Kept, Stored};
+use super::pack::Packer;
+use super::view::View;
 use super::zones::{Moment, Moments};
 use crate::alert;
 use crate::recommendation::is_announced;
@@ -21,8 +22,10 @@ use crate::score::{Findings, Score, findings};
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     view: View,
-    /// The sums over its days, where they are not kept.
-    summed: Summed,
+    /// The sums over its days.
+    kept: Kept,
+    /// They are packed here before they take their place.
+    buffer: Packer,
     /// The sentences of the reasons, one after another.
     text: String,
     /// Where each sentence ends.
@@ -43,7 +46,7 @@ impl Judgement {
         let touched = &facts.journal.campaigns[at];
         if !self.is_touched(touched.position, facts) {
             // What is kept would miss what has changed.
-            self.keep(touched.position, None);
+            self.stored(touched.position).forget();
             return Ok(());
         }
         self.rescore((touched.position, touched.cause), facts, moments, out)
@@ -76,10 +79,10 @@ impl Judgement {
     ) -> Result<(), O::Error> {
         self.note_scored(position);
         let mut scratch = std::mem::take(&mut self.scratch);
-        let mut kept = self.take_kept(position);
-        let published = self.write((position, cause), facts, moments, (&mut scratch, &mut kept), out);
+        let mut stored = std::mem::take(self.stored(position));
+        let published = self.write((position, cause), facts, moments, (&mut scratch, &mut stored), out);
         self.scratch = scratch;
-        self.keep(position, kept);
+        *self.stored(position) = stored;
         if let Some(published) = published? {
             self.publish(position, published);
         }
@@ -92,14 +95,15 @@ impl Judgement {
         (position, cause): (u32, Cause),
         facts: &Facts,
         moments: &mut Moments,
-        (scratch, kept): (&mut Scratch, &mut Option<Box<Kept>>),
+        (scratch, stored): (&mut Scratch, &mut Stored),
         out: &mut O,
     ) -> Result<Option<Published>, O::Error> {
         let case = self.case(position, facts);
         let (key, policy, log_time) = (&case.campaign.key, case.policy, moments.at);
         let moment = moments.in_zone(case.campaign.about.zone);
-        let Scratch { view, summed, text, ends, reasons: room } = scratch;
-        let summed = summed_up(&case, moment.day, facts, (view, summed), kept);
+        let Scratch { view, kept, buffer, text, ends, reasons: room } = scratch;
+        sum_up(&case, moment.day, facts, (view, kept), (stored, buffer));
+        let summed = kept.summed();
         let score = case.score(summed, &moment, log_time);
         let found = findings(&score, &summed.doubtful, &policy.score);
         let before = self.published(position);
@@ -146,21 +150,28 @@ impl Judgement {
     }
 }
 
-/// The sums over the campaign's window: those that were kept, brought up to date, or else those of all its days.
-fn summed_up<'s>(
+/// Sums up the campaign's window: brings those that were kept up to date, or else reads all days.
+fn sum_up(
     case: &Case<'_>,
     as_of: Day,
     facts: &Facts,
-    (view, summed): (&mut View, &'s mut Summed),
-    kept: &'s mut Option<Box<Kept>>,
-) -> &'s Summed {
+    (view, kept): (&mut View, &mut Kept),
+    (stored, buffer): (&mut Stored, &mut Packer),
+) {
     let changes = (&facts.journal, &facts.rules);
-    if !kept.as_mut().is_some_and(|kept| kept.follow(case, as_of, changes)) {
+    let mut is_exact = stored.load().is_some_and(|before| {
+        *kept = before;
+        kept.follow(case, as_of, changes)
+    });
+    if !is_exact {
         view.read(case, as_of, &facts.rules);
-        *summed = view.summed();
-        *kept = Kept::of(view, summed, case).map(Box::new);
+        is_exact = kept.sum(view, case);
     }
-    kept.as_ref().map_or(summed, |kept| kept.summed())
+    if is_exact {
+        stored.keep(kept, buffer);
+    } else {
+        stored.forget();
+    }
 }
 
 fn recommendation<'a>(

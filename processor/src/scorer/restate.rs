@@ -114,16 +114,19 @@ pub(super) fn recount(
     out: &mut Packer,
 ) -> Option<()> {
     let mut reader = Reader::new(day);
-    if reader.byte() & layout::ORDINARY != 0 {
+    let shape = reader.byte();
+    if shape & layout::ORDINARY != 0 {
         Standing::read(&mut reader);
     }
     let before = reader.since(0);
-    let mut cohort = layout::cohort(&mut reader);
+    let mut cohort = layout::cohort(shape, &mut reader);
     if !change(&mut cohort) {
         return None;
     }
+    let start = out.len();
     out.bytes(before);
-    layout::put_cohort(&cohort, out);
+    let bit = layout::put_cohort(&cohort, out);
+    out.set(start, shape & !layout::COHORT | bit);
     out.bytes(day.get(reader.at()..len).unwrap_or_default());
     Some(())
 }
@@ -139,7 +142,7 @@ impl<'a> Parts<'a> {
         }
         let newest = is_ordinary.then(|| Standing::read(&mut reader));
         let start = reader.at();
-        reader.first_signed::<4>();
+        layout::pass_cohort(shape, &mut reader);
         let cohort = reader.since(start);
         let previous = (shape & layout::PREVIOUS != 0).then(|| Standing::read(&mut reader));
         let (revision, ago) = layout::history(&mut reader);
@@ -174,6 +177,7 @@ impl<'a> Parts<'a> {
         let said_same = self.newest.as_ref().filter(|newest| out.since(figures_at) == newest.figures);
         out.bytes(self.cohort);
         let mut shape = layout::bit(source) | layout::ORDINARY | layout::FIRST_SEEN;
+        shape |= self.shape & layout::COHORT;
         if let Some(newest) = &self.newest
             && judge.may_be_outlier(row.marks, row.figures.spend())
         {
@@ -232,12 +236,14 @@ mod tests {
     use schemas::TimestampMs;
 
     use super::super::figures::{Currency, Packed, SPEND};
-    use super::super::names::Names;
+    use super::super::names::{NameId, Names};
     use super::super::pack::PADDING;
     use super::*;
     use crate::Policy;
 
     const SPEND_MIN: i64 = 1_000_000_000;
+    /// Of each of the names below.
+    const CELL_UNITS: u32 = 4;
 
     fn rows() -> impl Strategy<Value = (Source, Row)> {
         let stamp = (0..5_i64, 0..3_u32);
@@ -255,7 +261,7 @@ mod tests {
                     figures.present |= 1 << SPEND;
                 }
                 let observed_at = TimestampMs(1_790_000_000_000 + hour * 3_600_000);
-                let stamp = Stamp { observed_at, batch: super::super::names::NameId(batch) };
+                let stamp = Stamp { observed_at, batch: NameId(CELL_UNITS * batch) };
                 let currency = currency.and_then(Currency::new);
                 (source, Row { stamp, index, count, figures, marks: Marks(marks), currency })
             },

@@ -45,7 +45,7 @@ impl Scorer {
         let position = self.restored("campaigns", key)?;
         let campaign = &mut self.facts.campaigns[position as usize];
         campaign.core.known_since = record.and_then(|record| record.known_since).unwrap_or(LONG_KNOWN);
-        campaign.set_profile(record.map(Profile::from).unwrap_or_default());
+        campaign.set_profile(&record.map(Profile::from).unwrap_or_default(), &mut self.facts.buffer);
         self.judgement.rename(position, &self.facts);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use schemas::TimestampMs;
 
 /// Something told at a moment: the newest stands, of one moment the greatest.
-#[derive(Clone, Debug, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub(super) struct Told<T>(Option<(TimestampMs, T)>);
 
 /// What an observation did to what was known; the stronger first.

@@ -3,8 +3,10 @@
 //!
 //! Promises exactly what [`View::summed`] would say, which a test holds it to; where it cannot promise that it says so, and
 //! everything is read. That is where the spend of a day may have to be held against the median of the others, where figures
-//! are larger than sums hold, and when the campaign is scored on an earlier day or more than a few days later. Stored nowhere
-//! but in memory: after a restart the first score of a campaign reads everything.
+//! are larger than sums hold, and when the campaign is scored on an earlier day or more than a few days later. Between scores
+//! they lie packed ([`Stored`]), and nowhere but in memory: after a restart the first score of a campaign reads everything.
+
+mod stored;
 
 use schemas::{Day, Micros};
 
@@ -21,8 +23,11 @@ const DAYS_MIN: usize = 8;
 /// More days later everything is read as fast.
 const DAYS_LATER_MAX: i64 = 3;
 
+pub(super) use stored::Stored;
+
 /// The sums as they were when the campaign was last scored.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(super) struct Kept {
     as_of: Day,
     /// The currency that money had to have.
@@ -32,7 +37,8 @@ pub(super) struct Kept {
 }
 
 /// What is known of the spends of the days, without looking at them again.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(test, derive(PartialEq))]
 struct Spends {
     /// Not above any spend in the window.
     least: Micros,
@@ -50,18 +56,18 @@ struct Reading<'a> {
 }
 
 impl Kept {
-    /// The sums of days that were all read. `None` where they cannot be kept.
-    pub(super) fn of(view: &View, summed: &Summed, case: &Case<'_>) -> Option<Self> {
-        if view.seen().len() < DAYS_MIN || !summed.window.is_exact() {
-            return None;
-        }
-        let currency = code(case.currency_counted_in())?;
-        let mut spends = Spends { least: Micros(i64::MAX), most: Micros::ZERO, is_open: false };
+    /// Sums days that were all read, in place of what it was. Returns whether they can be kept.
+    pub(super) fn sum(&mut self, view: &View, case: &Case<'_>) -> bool {
+        self.as_of = view.as_of();
+        self.summed = view.summed();
+        self.spends = Spends { least: Micros(i64::MAX), most: Micros::ZERO, is_open: false };
+        let Some(currency) = code(case.currency_counted_in()) else { return false };
+        self.currency = currency;
         for day in view.seen() {
-            spends.note(day, age(view.as_of(), day.counted.day)?, case);
+            let Some(age) = age(self.as_of, day.counted.day) else { return false };
+            self.spends.note(day, age, case);
         }
-        let kept = Self { as_of: view.as_of(), currency, summed: summed.clone(), spends };
-        (!spends.may_be_doubted(case)).then_some(kept)
+        view.seen().len() >= DAYS_MIN && self.summed.window.is_exact() && !self.spends.may_be_doubted(case)
     }
 
     pub(super) fn summed(&self) -> &Summed {

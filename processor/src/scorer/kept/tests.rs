@@ -57,8 +57,6 @@ struct Run {
     scorer: Scorer,
     hour: i64,
     offset: i64,
-    /// Where the sums lie, which stay there as long as not all days are read again.
-    kept_at: Option<*const Kept>,
     /// How often not all days were read.
     followed: usize,
 }
@@ -66,7 +64,7 @@ struct Run {
 impl Run {
     fn new(policy: &str) -> Self {
         let policy = Arc::new(Policy::from_toml(policy).unwrap());
-        let mut run = Self { scorer: Scorer::new(policy, 0), hour: 0, offset: 0, kept_at: None, followed: 0 };
+        let mut run = Self { scorer: Scorer::new(policy, 0), hour: 0, offset: 0, followed: 0 };
         for ago in (1..=33).rev() {
             run.take(&Step::Figures(ago, 2, 1, 0, None));
         }
@@ -121,24 +119,31 @@ impl Run {
     }
 
     fn end(&mut self, commits: bool) {
+        let followed = self.follows();
         self.scorer.flush(&mut Nowhere).unwrap();
         let Scorer { facts, judgement } = &mut self.scorer;
-        let kept = judgement.take_kept(0);
-        if let Some(kept) = &kept {
+        if let Some(kept) = judgement.stored(0).load() {
             let mut view = View::default();
             view.read(&judgement.case(0, facts), kept.as_of, &facts.rules);
             assert_eq!(kept.summed, view.summed());
+            self.followed += usize::from(followed);
         }
-        let kept_at = kept.as_deref().map(std::ptr::from_ref);
-        self.followed += usize::from(kept_at.is_some() && kept_at == self.kept_at);
-        self.kept_at = kept_at;
-        judgement.keep(0, kept);
         if commits {
             self.scorer.commit();
         } else {
             self.scorer.abort();
         }
         self.check_names();
+    }
+
+    /// Whether what is kept can be brought up to date without reading all days.
+    fn follows(&mut self) -> bool {
+        let Scorer { facts, judgement } = &mut self.scorer;
+        judgement.meet(facts);
+        let today = facts.clock.log_time.map(|at| at.day_utc()).unwrap_or_default();
+        let kept = judgement.stored(0).load();
+        let changes = (&facts.journal, &facts.rules);
+        kept.is_some_and(|mut kept| kept.follow(&judgement.case(0, facts), today, changes))
     }
 
     /// Names are known as often as days have them, and no others are known.
