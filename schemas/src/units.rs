@@ -68,6 +68,15 @@ impl Day {
         (year, month.unsigned_abs(), day.unsigned_abs())
     }
 
+    /// `YYYY-MM-DD` without formatting; `None` outside the years 0 to 9999.
+    #[must_use]
+    pub fn iso(self) -> Option<[u8; 10]> {
+        let (year, month, day) = self.ymd();
+        let year = u32::try_from(year).ok().filter(|year| *year <= 9999)?;
+        let ([y1, y2], [y3, y4], [m1, m2], [d1, d2]) = (pair(year / 100), pair(year), pair(month), pair(day));
+        Some([y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2])
+    }
+
     /// Midnight of the day in UTC.
     #[must_use]
     pub fn midnight_utc(self) -> TimestampMs {
@@ -93,6 +102,25 @@ impl TimestampMs {
             i32::MAX
         }))
     }
+
+    /// RFC 3339 in UTC with milliseconds, without formatting; `None` outside the years 0 to 9999.
+    #[must_use]
+    pub fn iso(self) -> Option<[u8; 24]> {
+        let [y1, y2, y3, y4, _, m1, m2, _, d1, d2] = self.day_utc().iso()?;
+        let ms = u32::try_from(self.0.rem_euclid(86_400_000)).ok()?;
+        let ([h1, h2], [n1, n2]) = (pair(ms / 3_600_000), pair(ms / 60_000 % 60));
+        let ([s1, s2], [f2, f3]) = (pair(ms / 1_000 % 60), pair(ms % 1_000));
+        let [_, f1] = pair(ms % 1_000 / 100);
+        Some([
+            y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.', f1,
+            f2, f3, b'Z',
+        ])
+    }
+}
+
+/// The last two digits.
+fn pair(number: u32) -> [u8; 2] {
+    [number / 10, number].map(|number| b'0' + (number % 10) as u8)
 }
 
 impl fmt::Display for TimestampMs {
@@ -114,6 +142,7 @@ mod tests {
         assert_eq!(Day::parse("2026-11-22"), Some(Day(20_779)));
         for day in -70_000..80_000 {
             let text = Day(day).to_string();
+            assert_eq!(Day(day).iso().as_ref().map(<[u8; 10]>::as_slice), Some(text.as_bytes()));
             assert_eq!(Day::parse(&text), Some(Day(day)), "{text}");
         }
         for text in [

@@ -143,7 +143,8 @@ impl Window {
     pub(crate) fn of_numbers(numbers: &Numbers) -> Self {
         let Numbers { totals, spends, leads, crm_leads, active } = *numbers;
         let [impressions, link_clicks, total_crm_leads, qualified, won, revenue, purchases] = totals;
-        let over = |places: [i64; PLACES]| places[YESTERDAY..].iter().fold(0, |sum: i64, at| sum.wrapping_add(*at));
+        let over =
+            |places: [i64; PLACES]| places[YESTERDAY..].iter().fold(0, |sum: i64, at| sum.wrapping_add(*at));
         let totals = WindowTotals {
             spend_micros: Micros(over(spends)),
             impressions,

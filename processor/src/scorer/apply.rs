@@ -73,7 +73,10 @@ impl Facts {
         let currency = self.checked(metrics)?;
         let BatchRow { batch_id, row_index, row_count } = metrics.batch;
         let row = Row {
-            stamp: Stamp { observed_at: event.observed_at, batch: self.names.intern(batch_id) },
+            stamp: Stamp {
+                observed_at: event.observed_at,
+                batch: self.names.intern(batch_id, event.observed_at),
+            },
             index: row_index,
             count: row_count,
             figures: Packed::from(&metrics.figures),

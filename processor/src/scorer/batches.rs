@@ -16,7 +16,7 @@ use schemas::record::{Doubt, PendingBatch, Source, SourceDay};
 use schemas::{Micros, TimestampMs};
 
 use super::figures::{Currency, Marks, Packed};
-use super::names::{NameId, Names};
+use super::names::{NameId, Names, Spelled};
 
 /// The batches of one source and day.
 #[derive(Clone, Debug)]
@@ -42,8 +42,7 @@ pub(super) struct Complete {
 
 /// Names a batch: the moment of observation, then its id. Ordered by [`Stamp::order`], which knows that one id may have several
 /// numbers.
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(test, derive(PartialEq))]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Stamp {
     pub(super) observed_at: TimestampMs,
     pub(super) batch: NameId,
@@ -103,13 +102,8 @@ pub(super) enum Refused {
 
 impl Stamp {
     pub(super) fn order(&self, other: &Self, names: &Names) -> Ordering {
-        self.observed_at.cmp(&other.observed_at).then_with(|| {
-            if self.batch == other.batch {
-                Ordering::Equal
-            } else {
-                names.text(self.batch).cmp(names.text(other.batch))
-            }
-        })
+        let names = || names.order([self.batch, other.batch], self.observed_at);
+        self.observed_at.cmp(&other.observed_at).then_with(names)
     }
 }
 
@@ -223,7 +217,7 @@ impl Batches {
 
     /// The records of the state. A source has several while more than one batch must be kept: its first is the one
     /// whose figures stand, the others carry the batch before an outlier and further pending ones.
-    pub(super) fn write_to<'a>(&'a self, names: &'a Names, records: &mut Vec<SourceDay<'a>>) {
+    pub(super) fn write_to<'a>(&'a self, names: &'a Spelled, records: &mut Vec<SourceDay<'a>>) {
         let mut complete = [self.newest.as_ref(), self.previous.as_ref()].into_iter().flatten();
         let mut pending = self.pending.iter();
         loop {
@@ -234,7 +228,7 @@ impl Batches {
             let marks = batch.map(|batch| batch.marks).unwrap_or_default();
             records.push(SourceDay {
                 source: self.source,
-                batch_id: batch.map_or("", |batch| names.text(batch.stamp.batch)),
+                batch_id: batch.map_or("", |batch| names.of(batch.stamp)),
                 observed_at: batch.map_or(TimestampMs(0), |batch| batch.stamp.observed_at),
                 currency: batch.and_then(|batch| batch.currency.as_ref()).map(Currency::text),
                 figures: batch.map(|batch| (&batch.figures).into()).unwrap_or_default(),
@@ -249,7 +243,10 @@ impl Batches {
     pub(super) fn restore(&mut self, record: &SourceDay<'_>, names: &mut Names) {
         if !record.batch_id.is_empty() {
             let batch = Complete {
-                stamp: Stamp { observed_at: record.observed_at, batch: names.intern(record.batch_id) },
+                stamp: Stamp {
+                    observed_at: record.observed_at,
+                    batch: names.intern(record.batch_id, record.observed_at),
+                },
                 figures: (&record.figures).into(),
                 marks: Marks::new(&record.flags, &record.doubts),
                 currency: record.currency.and_then(Currency::new),
@@ -259,7 +256,10 @@ impl Batches {
         }
         if let Some(pending) = &record.pending {
             self.pending.push(Pending {
-                stamp: Stamp { observed_at: pending.observed_at, batch: names.intern(pending.batch_id) },
+                stamp: Stamp {
+                    observed_at: pending.observed_at,
+                    batch: names.intern(pending.batch_id, pending.observed_at),
+                },
                 row_count: pending.row_count,
                 rows: pending.rows.into(),
                 figures: (&pending.figures).into(),
@@ -315,9 +315,9 @@ impl Pending {
         i64::from(seen) == i64::from(self.row_count)
     }
 
-    fn record<'a>(&'a self, names: &'a Names) -> PendingBatch<'a> {
+    fn record<'a>(&'a self, names: &'a Spelled) -> PendingBatch<'a> {
         PendingBatch {
-            batch_id: names.text(self.stamp.batch),
+            batch_id: names.of(self.stamp),
             observed_at: self.stamp.observed_at,
             row_count: self.row_count,
             rows: &self.rows,

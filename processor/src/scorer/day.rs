@@ -5,10 +5,10 @@
 use schemas::record::{CampaignDay, Cohort, Contribution, Doubt, Figures, Origin, Source};
 use schemas::{Day, Micros, TimestampMs};
 
-use super::batches::{Batches, Complete, Judge, Refused, Row};
+use super::batches::{Batches, Complete, Judge, Refused, Row, Stamp};
 use super::figures::{Currency, Marks, Packed};
 use super::layout::{Counted, CountedFigures};
-use super::names::{NameId, Names};
+use super::names::{Names, Spelled};
 use crate::policy::FactsPolicy;
 
 /// One day of a campaign.
@@ -121,12 +121,12 @@ impl DayState {
     }
 
     /// The record of the state. `found` is what the campaign's other days make doubtful about this one, `currency`
-    /// the campaign's.
+    /// the campaign's, `names` what its batches are called.
     pub(super) fn record<'a>(
         &'a self,
         ([platform, account_id, campaign_id], day): ([&'a str; 3], Day),
         found: Option<Doubt>,
-        (names, currency): (&'a Names, Option<&'a str>),
+        (names, currency): (&'a Spelled, Option<&'a str>),
         policy: &FactsPolicy,
         origin: Origin<'a>,
     ) -> CampaignDay<'a> {
@@ -176,14 +176,11 @@ impl DayState {
         Some(day)
     }
 
-    /// Tells which batch names the day holds.
-    pub(super) fn names(&self, held: &mut dyn FnMut(NameId)) {
+    /// Tells which batches the day holds.
+    pub(super) fn stamps(&self, held: &mut dyn FnMut(Stamp)) {
         for batches in self.sources.iter().flatten() {
-            [batches.newest, batches.previous]
-                .into_iter()
-                .flatten()
-                .for_each(|batch| held(batch.stamp.batch));
-            batches.pending.iter().for_each(|pending| held(pending.stamp.batch));
+            [batches.newest, batches.previous].into_iter().flatten().for_each(|batch| held(batch.stamp));
+            batches.pending.iter().for_each(|pending| held(pending.stamp));
         }
     }
 }

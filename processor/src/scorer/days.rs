@@ -175,7 +175,11 @@ impl Days {
 
     /// Where the bytes of a day begin, or where those of one after the newest would.
     fn start(&self, at: usize) -> usize {
-        if at < self.len() { (self.entry(at).start & !TOUCHED) as usize } else { self.bytes.len().saturating_sub(PADDING) }
+        if at < self.len() {
+            (self.entry(at).start & !TOUCHED) as usize
+        } else {
+            self.bytes.len().saturating_sub(PADDING)
+        }
     }
 
     fn range(&self, at: usize) -> Range<usize> {

@@ -180,7 +180,8 @@ impl Currency {
     /// The letters, five bits each; 0 for none.
     #[inline]
     pub(super) fn number(currency: Option<Self>) -> u16 {
-        let [a, b, c] = currency.map_or([0; 3], |currency| currency.0.map(|letter| u16::from(letter & LETTER)));
+        let [a, b, c] =
+            currency.map_or([0; 3], |currency| currency.0.map(|letter| u16::from(letter & LETTER)));
         a | b << 5 | c << 10
     }
 

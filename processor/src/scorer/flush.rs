@@ -8,6 +8,7 @@ use schemas::{Day, DayKey};
 
 use super::day::DayState;
 use super::facts::Facts;
+use super::names::Spelled;
 use super::view::View;
 use super::zones::Moments;
 use super::{ScoreOutput, Scorer};
@@ -51,6 +52,7 @@ impl Scorer {
         let mut key = String::new();
         let mut seen = (None, View::default());
         let mut day = DayState::new();
+        let mut names = Spelled::default();
         for touched in &facts.journal.days {
             let position = touched.position;
             let case = self.judgement.case(position, facts);
@@ -69,7 +71,9 @@ impl Scorer {
             };
             let origin = facts.origin(touched.cause);
             let subject = (campaign.parts(), touched.day);
-            let record = day.record(subject, doubt, (&facts.names, case.currency()), rules, origin);
+            names.clear();
+            day.stamps(&mut |stamp| names.add(stamp, &facts.names));
+            let record = day.record(subject, doubt, (&names, case.currency()), rules, origin);
             out.day(day_key(&campaign.key, touched.day, &mut key), &record)?;
         }
         Ok(())
@@ -88,24 +92,13 @@ impl Facts {
     }
 }
 
-/// The numbers below a hundred, two digits each.
-const PAIRS: &str = "\
-    0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
-    5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
-
 /// The key of a day's record, written into a text that is used again: as [`DayKey`] shows it, without formatting.
 fn day_key<'t>(campaign_key: &str, day: Day, text: &'t mut String) -> &'t str {
     text.clear();
-    let (year, month, date) = day.ymd();
-    let pair = |number: u32| {
-        let at = 2 * (number % 100) as usize;
-        &PAIRS[at..at + 2]
-    };
-    if let Ok(year @ 0..=9_999) = u32::try_from(year) {
+    if let Some(date) = day.iso().as_ref().and_then(|date| schemas::text(date).ok()) {
         text.push_str(campaign_key);
-        for piece in ["@", pair(year / 100), pair(year), "-", pair(month), "-", pair(date)] {
-            text.push_str(piece);
-        }
+        text.push('@');
+        text.push_str(date);
     } else {
         write!(text, "{}", DayKey { campaign_key, day }).expect("writing to a String cannot fail");
     }

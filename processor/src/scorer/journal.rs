@@ -185,5 +185,8 @@ impl Journal {
 }
 
 fn number(len: usize) -> u32 {
-    u32::try_from(len).ok().filter(|len| *len < NONE).expect("a transaction is far below four billion of anything")
+    u32::try_from(len)
+        .ok()
+        .filter(|len| *len < NONE)
+        .expect("a transaction is far below four billion of anything")
 }

@@ -63,7 +63,12 @@ impl Judged {
     pub(super) fn new(campaign: &CampaignState, policy: &Policy) -> Self {
         let [platform, account_id, _] = campaign.parts();
         let spend_min = spend_min(&policy.account(platform, account_id));
-        Self { policy: Arc::clone(in_force(campaign, policy)), spend_min, published: None, stored: Stored::default() }
+        Self {
+            policy: Arc::clone(in_force(campaign, policy)),
+            spend_min,
+            published: None,
+            stored: Stored::default(),
+        }
     }
 
     /// Whether time alone may have changed the score since it was published.

@@ -137,7 +137,12 @@ fn put_complete(batch: &Complete, out: &mut Packer) {
 
 /// A batch without its figures.
 pub(super) fn put_head(stamp: &Stamp, marks: Marks, currency: Option<Currency>, out: &mut Packer) {
-    out.group([since(stamp.observed_at), stamp.batch.0.into(), marks.0.into(), Currency::number(currency).into()]);
+    out.group([
+        since(stamp.observed_at),
+        stamp.batch.0.into(),
+        marks.0.into(),
+        Currency::number(currency).into(),
+    ]);
 }
 
 pub(super) fn put_figures(figures: &Packed, out: &mut Packer) {
@@ -197,7 +202,7 @@ pub(super) fn names(bytes: &[u8], held: &mut dyn FnMut(NameId)) {
     let mut reader = Reader::new(bytes);
     let shape = reader.byte();
     if shape & ORDINARY == 0 {
-        return get(bytes).names(held);
+        return get(bytes).stamps(&mut |stamp| held(stamp.batch));
     }
     held(head(&mut reader).stamp.batch);
     if shape & PREVIOUS != 0 {

@@ -312,7 +312,7 @@ mod tests {
                 day = counted.since(0).to_vec();
                 let (mut held, mut expected) = (Vec::new(), Vec::new());
                 layout::names(&lying(&day), &mut |name| held.push(name.0));
-                unpacked.names(&mut |name| expected.push(name.0));
+                unpacked.stamps(&mut |stamp| expected.push(stamp.batch.0));
                 prop_assert_eq!(held, expected);
             }
         }

@@ -70,7 +70,7 @@ impl Scorer {
                     .ok_or_else(|| RestoreError::Source { key: key.to_owned() })?;
                 let complete = day.sources.iter().flatten().filter_map(|batches| batches.newest);
                 complete.for_each(|batch| campaign.observe(None, batch.stood()));
-                day.names(&mut |name| names.hold(name));
+                day.stamps(&mut |stamp| names.hold(stamp.batch));
                 campaign.days.put(at, parts.day, packed(&day, buffer));
             }
             (Ok(at), None) => campaign.days.remove(at),

@@ -93,8 +93,16 @@ impl Sheet {
         let [newest, tired, tired_before, observed] = reader.group();
         let ago: [u64; 8] = reader.group();
         let at = |ago: u64| moment(newest.wrapping_sub(ago));
-        let [name_at, status_at, objective_at, time_zone_at, currency_at, budgets_at, frequency_at, fatigue_at] =
-            ago.map(at);
+        let [
+            name_at,
+            status_at,
+            objective_at,
+            time_zone_at,
+            currency_at,
+            budgets_at,
+            frequency_at,
+            fatigue_at,
+        ] = ago.map(at);
         let level = match told & (MEDIUM | HIGH) {
             0 => FatigueLevel::Low,
             MEDIUM => FatigueLevel::Medium,
@@ -110,7 +118,8 @@ impl Sheet {
             currency: Told::new(front.text(CURRENCY), currency_at),
             frequency_7d: Told::new(is_told(FREQUENCY).then_some(front.frequency), frequency_at),
             fatigue: Told::new(is_told(FATIGUE).then_some(level), fatigue_at),
-            tired: [(TIRED[0], tired), (TIRED[1], tired_before)].map(|(bit, ago)| is_told(bit).then(|| at(ago))),
+            tired: [(TIRED[0], tired), (TIRED[1], tired_before)]
+                .map(|(bit, ago)| is_told(bit).then(|| at(ago))),
             observed_at: is_told(OBSERVED).then(|| at(observed)),
         }
     }
@@ -154,7 +163,8 @@ impl<'a> Front<'a> {
 }
 
 fn put(profile: &Profile<'_>, out: &mut Packer) {
-    let Profile { name, status, objective, budgets, time_zone, currency, frequency_7d, fatigue, .. } = profile;
+    let Profile { name, status, objective, budgets, time_zone, currency, frequency_7d, fatigue, .. } =
+        profile;
     let [daily, lifetime] = budgets.value().map_or([None; 2], |(daily, lifetime)| [*daily, *lifetime]);
     let texts = [name, status, objective, time_zone, currency].map(|text| text.value().copied());
     out.group([told(profile)]);
@@ -238,7 +248,18 @@ mod tests {
             let (name, status, objective, time_zone, currency) = texts;
             let (fatigue, tired, tired_before, observed_at) = tired;
             let tired = [tired, tired_before];
-            Profile { name, status, objective, budgets, time_zone, currency, frequency_7d, fatigue, tired, observed_at }
+            Profile {
+                name,
+                status,
+                objective,
+                budgets,
+                time_zone,
+                currency,
+                frequency_7d,
+                fatigue,
+                tired,
+                observed_at,
+            }
         })
     }
 

@@ -6,8 +6,8 @@ use super::super::figures::Currency;
 use super::super::pack::{PADDING, Packer, Reader, fold};
 use super::super::view::Summed;
 use super::{Kept, Spends};
-use crate::score::window::{Numbers, Window};
 use crate::score::DoubtfulDays;
+use crate::score::window::{Numbers, Window};
 
 /// The sums of one campaign; none while they must be summed anew.
 #[derive(Debug, Default)]
@@ -113,9 +113,17 @@ mod tests {
         let amount = || prop_oneof![Just(0), -3..90_i64, any::<i64>().prop_map(|wide| wide >> 8)];
         let figures = proptest::array::uniform8(amount());
         let day = (0..=30_usize, figures).prop_map(|(age, figures)| {
-            let [spend, impressions, link_clicks, platform_leads, crm_leads, qualified, won, revenue] = figures;
+            let [spend, impressions, link_clicks, platform_leads, crm_leads, qualified, won, revenue] =
+                figures;
             let (spend, revenue) = (Micros(spend), Micros(revenue));
-            let day = ScoreDay { spend, impressions, link_clicks, platform_leads, crm_leads, ..ScoreDay::default() };
+            let day = ScoreDay {
+                spend,
+                impressions,
+                link_clicks,
+                platform_leads,
+                crm_leads,
+                ..ScoreDay::default()
+            };
             (age, ScoreDay { qualified, won, revenue, purchases: won, ..day })
         });
         proptest::collection::vec(day, 0..40)
