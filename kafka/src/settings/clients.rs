@@ -11,7 +11,7 @@ use crate::stage::link::Transactional;
 use crate::wire::{FetchOptions, IdempotentOptions, TransactorOptions};
 
 /// What a member asks a broker for at once, for all of its partitions.
-const ANSWER_BYTES: i32 = 2 << 20;
+const ANSWER_BYTES: i32 = 1 << 20;
 
 /// Of one partition in it. One that has more gets most of the answers for a while.
 const PARTITION_BYTES: i32 = 1 << 20;

@@ -11,6 +11,7 @@ use super::accounts::AccountState;
 use super::batches::{Judge, Refused, Row, Stamp};
 use super::campaign::About;
 use super::day;
+use super::days::Place;
 use super::facts::{ALL_REGARD, Facts, Taken};
 use super::figures::{Currency, Marks, Packed};
 use super::journal::Cause;
@@ -90,8 +91,8 @@ impl Facts {
             pending_max: usize::from(self.rules.pending_batches_max),
             spend_min: campaign.spend_min,
         };
-        let at = campaign.days.find(metrics.day);
-        let day = at.map_or(&EMPTY[..], |at| campaign.days.from(at));
+        let place = campaign.days.find(metrics.day);
+        let day = place.as_ref().map_or(&EMPTY[..], |place| campaign.days.from(place));
         self.buffer.clear();
         let (changed, regards) = restate(day, metrics.source, &row, (&judge, &self.rules), &mut self.buffer);
         let change = match changed {
@@ -99,7 +100,7 @@ impl Facts {
             Err(refused) => return refusal(refused, &metrics.batch, regards),
         };
         self.touch(position, created, cause, regards);
-        self.put_day(position, metrics.day, at, cause);
+        self.put_day(position, metrics.day, place.as_ref(), cause);
         if let Some(standing) = change.standing {
             self.campaigns[position as usize].observe(change.before, standing);
         }
@@ -203,15 +204,16 @@ impl Facts {
         for (contribution, sign) in recent.into_iter().flatten() {
             let date = contribution.created_day;
             let days = &self.campaigns[position as usize].days;
-            let at = days.find(date);
-            let day = at.map_or((&EMPTY[..], EMPTY_BYTES), |at| (days.from(at), days.raw(at).len()));
+            let place = days.find(date);
+            let known = |place| (days.from(place), days.raw(place).len());
+            let day = place.as_ref().map_or((&EMPTY[..], EMPTY_BYTES), known);
             self.buffer.clear();
             let change = |cohort: &mut Cohort| day::count(cohort, &contribution, sign);
             if recount(day, change, &mut self.buffer).is_none() {
                 let sentence = format!("the revenue of {key} on {date} exceeds what can be summed");
                 return Err(Rejection::new("REVENUE_TOO_LARGE", sentence));
             }
-            self.put_day(position, date, at, cause);
+            self.put_day(position, date, place.as_ref(), cause);
         }
         Ok(flagged(&event.flags))
     }
@@ -225,20 +227,12 @@ impl Facts {
     }
 
     /// Keeps the day as it was, unless the transaction touched it before, and puts what was packed in its place.
-    fn put_day(&mut self, position: u32, date: Day, at: Result<usize, usize>, cause: Cause) {
+    fn put_day(&mut self, position: u32, date: Day, place: Option<&Place>, cause: Cause) {
         let campaign = &mut self.campaigns[position as usize];
         let days = &mut campaign.days;
-        let was_touched = at.is_ok_and(|at| days.is_touched(at));
-        if was_touched {
-            self.journal.touch_day(campaign.touch, date, cause);
-        } else {
-            let before = at.ok().map(|at| days.raw(at));
-            self.journal.enter_day((position, campaign.touch), date, before, cause);
-        }
-        days.put(at, date, self.buffer.since(0));
-        if !was_touched {
-            days.set_touched(at.unwrap_or_else(|at| at), true);
-        }
+        self.journal.note_day((position, campaign.touch), date, (days, place), cause);
+        days.put(place, date, self.buffer.since(0));
+        days.set_touched(date, true);
     }
 }
 

@@ -10,6 +10,7 @@ use super::batches::Stood;
 use super::days::Days;
 use super::figures::Currency;
 use super::judged::spend_min;
+use super::layout;
 use super::pack::Packer;
 use super::profile::Profile;
 use super::sheet::Sheet;
@@ -119,7 +120,7 @@ impl CampaignState {
 
     /// Finds the currency of the newest batch that names one.
     pub(super) fn find_currency(&mut self) {
-        let days = (0..self.days.len()).map(|at| self.days.get(at));
+        let days = self.days.all().map(|(_, bytes)| layout::get(bytes));
         let complete = days.flat_map(|day| day.sources.into_iter().flatten().filter_map(|b| b.newest));
         self.core.currency = complete.filter_map(|batch| told(batch.stood())).max();
     }

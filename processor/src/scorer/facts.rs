@@ -101,9 +101,9 @@ impl Facts {
         let Self { journal, campaigns, names, .. } = self;
         for touched in &journal.days {
             let days = &mut campaigns[touched.position as usize].days;
-            if let Ok(at) = days.find(touched.day) {
-                days.set_touched(at, false);
-                layout::names(days.from(at), &mut |name| names.hold(name));
+            if let Some(place) = days.find(touched.day) {
+                layout::names(days.from(&place), &mut |name| names.hold(name));
+                days.set_touched(touched.day, false);
             }
             if let Some(before) = journal.before_and_on(touched) {
                 layout::names(before, &mut |name| names.release(name));
@@ -116,13 +116,11 @@ impl Facts {
         let journal = self.journal.take();
         for (touched, before) in journal.undone_days() {
             let days = &mut self.campaigns[touched.position as usize].days;
-            match (days.find(touched.day), before) {
-                (at, Some(before)) => {
-                    days.put(at, touched.day, before);
-                    days.set_touched(at.unwrap_or_else(|at| at), false);
-                }
-                (Ok(at), None) => days.remove(at),
-                (Err(_), None) => {}
+            if let Some(before) = before {
+                days.put(days.find(touched.day).as_ref(), touched.day, before);
+                days.set_touched(touched.day, false);
+            } else {
+                days.remove(touched.day);
             }
         }
         for touched in journal.campaigns.into_iter().rev() {
@@ -213,20 +211,16 @@ impl Facts {
         self.clock.forgotten = oldest;
         let Some(oldest) = oldest else { return Ok(()) };
         let mut old: Vec<u32> = (0..).take(self.campaigns.len()).collect();
-        old.retain(|position| self.campaigns[*position as usize].days.count_before(oldest) > 0);
+        let is_old = |day: &Day| *day < oldest;
+        old.retain(|position| self.campaigns[*position as usize].days.oldest().as_ref().is_some_and(is_old));
         self.sort_by_key(&mut old);
         for position in old {
             self.touch(position, false, cause, ALL_REGARD);
             let campaign = &mut self.campaigns[position as usize];
-            for _ in 0..campaign.days.count_before(oldest) {
-                let date = campaign.days.date(0);
-                if campaign.days.is_touched(0) {
-                    self.journal.touch_day(campaign.touch, date, cause);
-                } else {
-                    let of = (position, campaign.touch);
-                    self.journal.enter_day(of, date, Some(campaign.days.raw(0)), cause);
-                }
-                campaign.days.remove(0);
+            while let Some(date) = campaign.days.oldest().filter(is_old) {
+                let of = (position, campaign.touch);
+                self.journal.note_day(of, date, (&campaign.days, campaign.days.find(date).as_ref()), cause);
+                campaign.days.remove(date);
                 forgotten(&campaign.key, date)?;
             }
             campaign.days.shrink();

@@ -8,6 +8,7 @@ use schemas::{Day, DayKey};
 
 use super::day::DayState;
 use super::facts::Facts;
+use super::layout;
 use super::names::Spelled;
 use super::view::View;
 use super::zones::Moments;
@@ -57,8 +58,8 @@ impl Scorer {
             let position = touched.position;
             let case = self.judgement.case(position, facts);
             let campaign = case.campaign;
-            let Ok(at) = campaign.days.find(touched.day) else { continue };
-            campaign.days.get_into(at, &mut day);
+            let Some(place) = campaign.days.find(touched.day) else { continue };
+            layout::get_into(campaign.days.from(&place), &mut day);
             let doubt = if day.may_be_above_median(case.spend_min, rules) {
                 let (of, view) = &mut seen;
                 if *of != Some(position) {

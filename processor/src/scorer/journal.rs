@@ -9,6 +9,7 @@
 use schemas::{Day, Micros};
 
 use super::campaign::{About, Core};
+use super::days::{Days, Place};
 use super::pack::PADDING;
 use crate::room::empty;
 
@@ -106,8 +107,24 @@ impl Journal {
         }
     }
 
-    /// Notes the cause at the entry of a day that was touched, of a campaign that was entered with this number.
-    pub(super) fn touch_day(&mut self, touch: u64, day: Day, cause: Cause) {
+    /// Notes that a day is touched that lies at a place among the days of a campaign that was entered with this number, or that is
+    /// about to be made.
+    pub(super) fn note_day(
+        &mut self,
+        (position, touch): (u32, u64),
+        day: Day,
+        (days, place): (&Days, Option<&Place>),
+        cause: Cause,
+    ) {
+        if place.is_some_and(|place| place.is_touched) {
+            self.touch_day(touch, day, cause);
+        } else {
+            self.enter_day((position, touch), day, place.map(|place| days.raw(place)), cause);
+        }
+    }
+
+    /// Notes the cause at the entry of a day that was touched.
+    fn touch_day(&mut self, touch: u64, day: Day, cause: Cause) {
         let mut place = self.last_day(touch);
         while let Some(entry) = self.days.get_mut(place as usize) {
             if entry.day == day {
@@ -118,14 +135,8 @@ impl Journal {
         }
     }
 
-    /// Enters a day as it was, of a campaign that was entered with this number.
-    pub(super) fn enter_day(
-        &mut self,
-        (position, touch): (u32, u64),
-        day: Day,
-        before: Option<&[u8]>,
-        cause: Cause,
-    ) {
+    /// Enters a day as it was.
+    fn enter_day(&mut self, (position, touch): (u32, u64), day: Day, before: Option<&[u8]>, cause: Cause) {
         let before = before.map_or(NONE, |bytes| {
             let start = self.end();
             self.bytes.truncate(start);

@@ -173,8 +173,7 @@ pub(super) fn in_force<'a>(campaign: &CampaignState, policy: &'a Policy) -> &'a 
 
 /// Spend of every day known, as reported.
 fn lifetime_spend(campaign: &CampaignState, rules: &FactsPolicy) -> Micros {
-    let days = &campaign.days;
-    let spends = (0..days.len()).filter_map(|at| layout::read_counted(days.from(at), rules).figures);
+    let spends = campaign.days.all().filter_map(|(_, bytes)| layout::read_counted(bytes, rules).figures);
     Micros(spends.fold(0, |sum: i64, day| sum.saturating_add(day.figures.values[SPEND])))
 }
 

@@ -12,7 +12,7 @@ use super::batches::{Batches, Complete, Pending, Stamp, Stood};
 use super::day::{DayState, slot};
 use super::figures::{Currency, FIGURES, Marks, Packed};
 use super::names::NameId;
-use super::pack::{PADDING, Packer, Reader, fold};
+use super::pack::{PADDING, Packer, Reader};
 use crate::policy::FactsPolicy;
 
 /// Bits of the shape.
@@ -122,12 +122,12 @@ pub(super) fn put_cohort(cohort: &Cohort, out: &mut Packer) -> u8 {
     if numbers == [0; 4] {
         return 0;
     }
-    out.group(numbers.map(fold));
+    out.signed(numbers);
     COHORT
 }
 
 pub(super) fn put_history(revision: i32, ago: i64, out: &mut Packer) {
-    out.group([i64::from(revision), ago].map(fold));
+    out.signed([i64::from(revision), ago]);
 }
 
 fn put_complete(batch: &Complete, out: &mut Packer) {
@@ -147,7 +147,7 @@ pub(super) fn put_head(stamp: &Stamp, marks: Marks, currency: Option<Currency>, 
 
 pub(super) fn put_figures(figures: &Packed, out: &mut Packer) {
     out.byte(figures.present);
-    out.group(figures.values.map(fold));
+    out.signed(figures.values);
 }
 
 fn put_batches(batches: &Batches, out: &mut Packer) {
@@ -159,7 +159,7 @@ fn put_batches(batches: &Batches, out: &mut Packer) {
     for pending in &batches.pending {
         let Pending { stamp, figures, marks, currency, .. } = *pending;
         put_complete(&Complete { stamp, figures, marks, currency }, out);
-        out.group([fold(i64::from(pending.row_count)), pending.rows.len() as u64]);
+        out.group([pending.row_count.cast_unsigned().into(), pending.rows.len() as u64]);
         out.bytes(&pending.rows);
     }
 }
@@ -300,7 +300,7 @@ fn get_batches(batches: &mut Batches, reader: &mut Reader<'_>) {
     for _ in 0..pending {
         let Complete { stamp, figures, marks, currency } = complete(reader);
         let [row_count, len] = reader.group();
-        let row_count = i32::try_from(super::pack::unfold(row_count)).unwrap_or(i32::MAX);
+        let row_count = i32::try_from(row_count).unwrap_or(i32::MAX);
         let rows = reader.bytes(usize::try_from(len).unwrap_or(0)).into();
         batches.pending.push(Pending { stamp, row_count, rows, figures, marks, currency });
     }

@@ -1,8 +1,8 @@
 //! Integers in as few bytes as they need, read without a branch.
 //!
 //! A group of numbers starts with three bits for each, its width, and goes on with that many bytes of it, lowest first.
-//! Signed numbers are folded (0, -1, 1, -2 … become 0, 1, 2, 3 …), so small ones of either sign are short. Reading takes
-//! eight bytes at a time, so what is read is followed by [`PADDING`] bytes. `day.rs` lays out a day with it.
+//! Figures are hardly ever negative, so signed numbers are put as they are, and those below 0 take eight bytes. Reading takes
+//! eight bytes at a time, so what is read is followed by [`PADDING`] bytes. `layout.rs` lays out a day with it.
 
 /// Bytes that must follow the last number.
 pub(super) const PADDING: usize = 8;
@@ -49,14 +49,6 @@ const CLASSES: [u8; 65] = {
     }
     classes
 };
-
-pub(super) fn fold(value: i64) -> u64 {
-    (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned()
-}
-
-pub(super) fn unfold(value: u64) -> i64 {
-    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
-}
 
 /// Bytes of the widths of a group of so many.
 const fn header_bytes(count: usize) -> usize {
@@ -116,6 +108,10 @@ impl Packer {
         }
         room[..header_bytes(N)].copy_from_slice(&header.to_le_bytes()[..header_bytes(N)]);
         self.len += end;
+    }
+
+    pub(super) fn signed<const N: usize>(&mut self, values: [i64; N]) {
+        self.group(values.map(i64::cast_unsigned));
     }
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
@@ -194,7 +190,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn signed<const N: usize>(&mut self) -> [i64; N] {
-        self.group::<N>().map(unfold)
+        self.group::<N>().map(u64::cast_signed)
     }
 
     /// Passes over a group of signed numbers and returns its first.
@@ -207,7 +203,7 @@ impl<'a> Reader<'a> {
             self.at += usize::from(LENGTHS[(rest & FOUR) as usize]);
             rest >>= 12;
         }
-        unfold(word(self.bytes, at) & MASKS[(header & 7) as usize])
+        (word(self.bytes, at) & MASKS[(header & 7) as usize]).cast_signed()
     }
 
     pub(super) fn bytes(&mut self, len: usize) -> &'a [u8] {
@@ -239,7 +235,7 @@ mod tests {
             packer.bytes(b"of another time");
             packer.clear();
             packer.byte(byte);
-            packer.group(numbers.map(fold));
+            packer.signed(numbers);
             packer.group([numbers[0].cast_unsigned()]);
             packer.bytes(b"rest");
             packer.array([0xee; PADDING]);

@@ -60,21 +60,19 @@ impl Scorer {
         let position = self.restored("campaign-days", parts.campaign_key)?;
         let Facts { campaigns, names, buffer, .. } = &mut self.facts;
         let campaign = &mut campaigns[position as usize];
-        let at = campaign.days.find(parts.day);
-        if let Ok(at) = at {
-            layout::names(campaign.days.from(at), &mut |name| names.release(name));
+        let place = campaign.days.find(parts.day);
+        if let Some(place) = &place {
+            layout::names(campaign.days.from(place), &mut |name| names.release(name));
         }
-        match (at, record) {
-            (at, Some(record)) => {
-                let day = DayState::restored(record, names)
-                    .ok_or_else(|| RestoreError::Source { key: key.to_owned() })?;
-                let complete = day.sources.iter().flatten().filter_map(|batches| batches.newest);
-                complete.for_each(|batch| campaign.observe(None, batch.stood()));
-                day.stamps(&mut |stamp| names.hold(stamp.batch));
-                campaign.days.put(at, parts.day, packed(&day, buffer));
-            }
-            (Ok(at), None) => campaign.days.remove(at),
-            (Err(_), None) => {}
+        if let Some(record) = record {
+            let day = DayState::restored(record, names)
+                .ok_or_else(|| RestoreError::Source { key: key.to_owned() })?;
+            let complete = day.sources.iter().flatten().filter_map(|batches| batches.newest);
+            complete.for_each(|batch| campaign.observe(None, batch.stood()));
+            day.stamps(&mut |stamp| names.hold(stamp.batch));
+            campaign.days.put(place.as_ref(), parts.day, packed(&day, buffer));
+        } else {
+            campaign.days.remove(parts.day);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use schemas::record::FatigueLevel;
 use schemas::{Day, Micros, TimestampMs};
 
 use super::layout::{moment, since};
-use super::pack::{PADDING, Packer, Reader, fold, unfold};
+use super::pack::{PADDING, Packer, Reader};
 use super::profile::{Profile, is_tired};
 use super::told::Told;
 
@@ -130,7 +130,13 @@ impl Sheet {
         let frequency = if told & FREQUENCY == 0 { 0.0 } else { f64::from_le_bytes(reader.array()) };
         let [name, status, objective, time_zone, currency, daily, lifetime] = reader.group();
         let lengths = [name, status, objective, time_zone, currency];
-        Front { told, frequency, lengths, budgets: [daily, lifetime].map(unfold), rest: reader.rest() }
+        Front {
+            told,
+            frequency,
+            lengths,
+            budgets: [daily, lifetime].map(u64::cast_signed),
+            rest: reader.rest(),
+        }
     }
 
     /// Bytes on the heap.
@@ -173,7 +179,8 @@ fn put(profile: &Profile<'_>, out: &mut Packer) {
     }
     let [name_len, status_len, objective_len, time_zone_len, currency_len] =
         texts.map(|text| text.map_or(0, |text| text.len() as u64));
-    let [daily, lifetime] = [daily, lifetime].map(|amount| fold(amount.map_or(0, |amount| amount.0)));
+    let [daily, lifetime] =
+        [daily, lifetime].map(|amount| amount.map_or(0, |amount| amount.0.cast_unsigned()));
     out.group([name_len, status_len, objective_len, time_zone_len, currency_len, daily, lifetime]);
     texts.into_iter().flatten().for_each(|text| out.bytes(text.as_bytes()));
     let moments = [

@@ -42,14 +42,11 @@ impl View {
     pub(super) fn read(&mut self, case: &Case<'_>, as_of: Day, rules: &FactsPolicy) {
         let known = &case.campaign.days;
         let first = Day(as_of.0.saturating_sub(30));
-        let dates = (known.count_before(first)..known.len()).map(|at| (at, known.date(at)));
-        let dates = dates.take_while(|(_, date)| *date <= as_of);
+        let days = known.since(first).take_while(|(date, _)| *date <= as_of);
         self.as_of = as_of;
         self.days.clear();
         let currency = case.currency_counted_in();
-        self.days.extend(
-            dates.map(|(at, date)| seen(date, &layout::read_counted(known.from(at), rules), currency)),
-        );
+        self.days.extend(days.map(|(date, bytes)| seen(date, &layout::read_counted(bytes, rules), currency)));
         let quality = &case.policy.quality;
         self.doubt_spends(case.spend_min, quality);
         if !quality.count_outliers {

@@ -163,7 +163,7 @@ impl Reading<'_> {
     /// The day as it is now; `None` while nothing is known of it.
     fn day(&self, day: Day) -> Option<Seen> {
         let days = &self.case.campaign.days;
-        days.find(day).ok().map(|at| self.unpacked(day, days.from(at)))
+        days.find(day).map(|place| self.unpacked(day, days.from(&place)))
     }
 
     fn unpacked(&self, day: Day, bytes: &[u8]) -> Seen {

@@ -3,7 +3,7 @@
 use schemas::{Day, Micros};
 
 use super::super::figures::Currency;
-use super::super::pack::{PADDING, Packer, Reader, fold};
+use super::super::pack::{PADDING, Packer, Reader};
 use super::super::view::Summed;
 use super::{Kept, Spends};
 use crate::score::DoubtfulDays;
@@ -50,10 +50,10 @@ fn put(kept: &Kept, out: &mut Packer) {
     out.byte(u8::from(is_open));
     out.group([Currency::number(*currency).into()]);
     let numbers = window.numbers();
-    out.group([i64::from(as_of.0), least.0, most.0].map(fold));
-    out.group(numbers.totals.map(fold));
-    out.group(numbers.spends.map(fold));
-    out.group(numbers.leads.map(fold));
+    out.signed([i64::from(as_of.0), least.0, most.0]);
+    out.signed(numbers.totals);
+    out.signed(numbers.spends);
+    out.signed(numbers.leads);
     out.group([numbers.active.into()]);
     put_sparse(numbers.crm_leads, out);
     put_sparse(doubtful.0, out);

@@ -151,8 +151,8 @@ impl Run {
     fn check_names(&self) {
         let Facts { campaigns, names, .. } = &self.scorer.facts;
         let (days, mut held) = (&campaigns[0].days, BTreeMap::new());
-        for at in 0..days.len() {
-            days.get(at).stamps(&mut |stamp| *held.entry(names.left(stamp.batch)).or_default() += 1);
+        for (_, bytes) in days.all() {
+            layout::get(bytes).stamps(&mut |stamp| *held.entry(names.left(stamp.batch)).or_default() += 1);
         }
         assert_eq!(names.all(), held);
     }
