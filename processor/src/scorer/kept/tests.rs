@@ -141,7 +141,7 @@ impl Run {
     fn follows(&mut self) -> bool {
         let Scorer { facts, judgement } = &mut self.scorer;
         judgement.meet(facts);
-        let today = facts.clock.log_time.map(|at| at.day_utc()).unwrap_or_default();
+        let today = facts.clock.log_time.map(TimestampMs::day_utc).unwrap_or_default();
         let kept = judgement.stored(0).load();
         let changes = (&facts.journal, &facts.rules);
         kept.is_some_and(|mut kept| kept.follow(&judgement.case(0, facts), today, changes))
