@@ -1,7 +1,7 @@
 //! The days of a campaign, packed one after another in the order of their dates.
 //!
-//! A campaign has up to a thousand of them, most of which nobody changes any more, so finding one costs few bytes: which of 32
-//! days are known is a bit each, and where one lies is told by the lengths of those before it.
+//! A campaign has up to a thousand of them, most of which nobody changes any more, so finding one costs few bytes: of 16 days
+//! each it is kept how long they are, in one place, so that what lies before a day is added up without looking at it.
 
 use std::ops::Range;
 
@@ -20,34 +20,39 @@ pub(super) struct Days {
     newest: Newest,
     /// The days before it.
     older: Vec<Block>,
-    /// Every day after its length, then [`PADDING`] bytes; empty while there is none.
+    /// Every day, then [`PADDING`] bytes; empty while there is none. A long day comes after its length.
     bytes: Vec<u8>,
 }
 
+/// The newest day, which lasts up to the padding.
 #[derive(Clone, Copy, Debug, Default)]
 struct Newest {
     day: Day,
-    /// Where its length lies.
+    /// Where it begins, with its length if it is long.
     start: u32,
     is_touched: bool,
+    is_long: bool,
 }
 
-/// Those of 32 days that are known, the first of them in the lowest bit.
+/// Those of 16 days that are known.
 #[derive(Clone, Copy, Debug)]
 struct Block {
     /// So many blocks after that of 1970-01-01.
     number: i32,
-    known: u32,
-    /// Those that the open transaction has touched; see [`super::journal`].
-    touched: u32,
-    /// Where the length of its first day lies.
+    /// Where the first of them begins.
     start: u32,
+    /// A bit each, the first the lowest.
+    known: u16,
+    /// Those that the open transaction has touched; see [`super::journal`].
+    touched: u16,
+    /// How long each is, 0 for one that is not known, [`LONG`] for one that says itself.
+    lengths: [u8; DAYS],
 }
 
 /// Where a day lies.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    /// Its length and its bytes.
+    /// Its bytes, after its length if it is long.
     whole: Range<usize>,
     /// Where its bytes begin.
     start: usize,
@@ -57,10 +62,11 @@ pub(super) struct Place {
     pub(super) is_touched: bool,
 }
 
-/// Days of a block, as the power of two.
-const BLOCK: u32 = 5;
-/// A length of so many bytes or more takes four bytes after this one.
+const DAYS: usize = 16;
+/// A day of so many bytes or more is long.
 const LONG: u8 = u8::MAX;
+/// Bytes of the length of a long day.
+const HEAD: usize = size_of::<u32>();
 /// A day that has become shorter by up to so many bytes keeps its room, because moving what follows takes longer than
 /// all the rest, and its next figures may be longer.
 const SLACK: usize = 8;
@@ -72,13 +78,22 @@ impl Days {
             return None;
         }
         if day == self.newest.day {
-            let Newest { start, is_touched, .. } = self.newest;
-            return Some(self.place(start as usize, self.older.len(), is_touched));
+            let Newest { start, is_touched, is_long, .. } = self.newest;
+            let whole = start as usize..self.end();
+            let start = whole.start + if is_long { HEAD } else { 0 };
+            return Some(Place { whole, start, block: self.older.len(), is_touched });
         }
         let at = self.block_at(day);
         let block = self.older.get(at).filter(|block| block.has(day))?;
-        let is_touched = block.touched & bit(day) != 0;
-        Some(self.place(self.start_in(block, day), at, is_touched))
+        let (place, is_touched) = (place(day), block.touched & bit(day) != 0);
+        let start = self.before(block, place);
+        let room = self.room(start, block.lengths[place]);
+        Some(Place { whole: start..room.end, start: room.start, block: at, is_touched })
+    }
+
+    /// Where the newest day ends.
+    fn end(&self) -> usize {
+        self.bytes.len().saturating_sub(PADDING)
     }
 
     /// The block of a day, or where it would be.
@@ -87,28 +102,25 @@ impl Days {
     }
 
     /// Where a day of a block begins, or would.
-    fn start_in(&self, block: &Block, day: Day) -> usize {
-        self.after(block.start as usize, block.known & (bit(day) - 1))
+    fn before(&self, block: &Block, place: usize) -> usize {
+        let start = block.start as usize;
+        // All sixteen, because that is quicker than a few.
+        let before = u128::from_le_bytes(block.lengths) & ((1 << (u8::BITS as usize * place)) - 1);
+        let before = before.to_le_bytes();
+        if before.contains(&LONG) {
+            return before.iter().fold(start, |start, len| self.room(start, *len).end);
+        }
+        start + usize::from(before.iter().map(|len| u16::from(*len)).sum::<u16>())
     }
 
-    /// What lies after as many days as there are bits.
-    fn after(&self, start: usize, days: u32) -> usize {
-        (0..days.count_ones()).fold(start, |start, _| self.room(start).end)
-    }
-
-    fn place(&self, whole: usize, block: usize, is_touched: bool) -> Place {
-        let room = self.room(whole);
-        Place { whole: whole..room.end, start: room.start, block, is_touched }
-    }
-
-    /// The bytes of the day whose length lies there.
-    fn room(&self, at: usize) -> Range<usize> {
-        let (start, len) = match self.bytes[at..] {
-            [LONG, a, b, c, d, ..] => (at + 5, u32::from_le_bytes([a, b, c, d]) as usize),
-            [len, ..] => (at + 1, len.into()),
-            [] => (at, 0),
-        };
-        start..start + len
+    /// The bytes of a day that begins there and is said to be so long.
+    fn room(&self, start: usize, len: u8) -> Range<usize> {
+        if len < LONG {
+            return start..start + usize::from(len);
+        }
+        let said = self.bytes.get(start..).and_then(<[u8]>::first_chunk);
+        let len = said.map_or(0, |said| u32::from_le_bytes(*said) as usize);
+        start + HEAD..start + HEAD + len
     }
 
     /// The day as bytes, and whatever follows.
@@ -124,16 +136,15 @@ impl Days {
     /// The days from one on, each as its bytes and whatever follows.
     pub(super) fn since(&self, first: Day) -> impl Iterator<Item = (Day, &[u8])> {
         let older = self.older[self.block_at(first)..].iter().flat_map(move |block| {
-            let passed = if block.number == number(first) { block.known & (bit(first) - 1) } else { 0 };
-            let mut at = self.after(block.start as usize, passed);
-            block.days(!passed).map(move |day| {
-                let room = self.room(at);
+            let mut at = block.start as usize;
+            block.days().map(move |(day, len)| {
+                let room = self.room(at, len);
                 at = room.end;
                 (day, &self.bytes[room.start..])
             })
         });
-        let newest = Some(self.newest).filter(|newest| !self.bytes.is_empty() && newest.day >= first);
-        older.chain(newest.map(|newest| (newest.day, &self.bytes[self.room(newest.start as usize).start..])))
+        let newest = self.find(self.newest.day).map(|place| (self.newest.day, self.from(&place)));
+        older.chain(newest).skip_while(move |(day, _)| *day < first)
     }
 
     /// All days, as [`Self::since`] tells them.
@@ -142,8 +153,8 @@ impl Days {
     }
 
     pub(super) fn oldest(&self) -> Option<Day> {
-        let older = self.older.first().and_then(|block| block.days(u32::MAX).next());
-        older.or_else(|| (!self.bytes.is_empty()).then_some(self.newest.day))
+        let older = self.older.first().and_then(|block| block.days().next());
+        older.map(|(day, _)| day).or_else(|| (!self.bytes.is_empty()).then_some(self.newest.day))
     }
 
     /// Notes whether the open transaction has touched a day that is here.
@@ -164,59 +175,61 @@ impl Days {
             Some(place) if (packed.len()..=packed.len() + SLACK).contains(&self.raw(place).len()) => {
                 self.bytes[place.start..place.start + packed.len()].copy_from_slice(packed);
             }
-            Some(place) => self.replace(&place.whole, place.block, packed),
+            Some(place) => self.replace(day, &place.whole, place.block, packed),
             None => {
                 let (start, block) = self.insert(day);
-                self.replace(&(start..start), block, packed);
+                self.replace(day, &(start..start), block, packed);
             }
         }
     }
 
     /// Adds a day without bytes, and returns where they are to be and its block.
     fn insert(&mut self, day: Day) -> (usize, usize) {
+        let (is_touched, is_long) = (false, false);
         if self.bytes.is_empty() {
             self.bytes.resize(PADDING, 0);
-            self.newest = Newest { day, start: 0, is_touched: false };
+            self.newest = Newest { day, start: 0, is_touched, is_long };
             return (0, 0);
         }
         if day > self.newest.day {
-            let start = self.bytes.len() - PADDING;
-            let before =
-                std::mem::replace(&mut self.newest, Newest { day, start: offset(start), is_touched: false });
-            self.push(before);
-            return (start, self.older.len());
+            let end = self.end();
+            self.push();
+            self.newest = Newest { day, start: offset(end), is_touched, is_long };
+            return (end, self.older.len());
         }
         let at = self.block_at(day);
         if let Some(block) = self.older.get(at).filter(|block| block.number == number(day)) {
-            let start = self.start_in(block, day);
+            let start = self.before(block, place(day));
             self.older[at].known |= bit(day);
             return (start, at);
         }
         let start = self.older.get(at).map_or(self.newest.start, |next| next.start);
         grow(&mut self.older, 1);
-        self.older.insert(at, Block { number: number(day), known: bit(day), touched: 0, start });
+        self.older.insert(at, Block::new(day, start));
         (start as usize, at)
     }
 
-    /// Adds what was the newest day to the older ones.
-    fn push(&mut self, Newest { day, start, is_touched }: Newest) {
-        let touched = if is_touched { bit(day) } else { 0 };
-        match self.older.last_mut() {
-            Some(last) if last.number == number(day) => {
-                last.known |= bit(day);
-                last.touched |= touched;
-            }
-            _ => {
-                grow(&mut self.older, 1);
-                self.older.push(Block { number: number(day), known: bit(day), touched, start });
-            }
+    /// Adds the newest day to the older ones.
+    fn push(&mut self) {
+        let Newest { day, start, is_touched, is_long } = self.newest;
+        let len = self.end() - start as usize;
+        if self.older.last().is_none_or(|last| last.number != number(day)) {
+            grow(&mut self.older, 1);
+            self.older.push(Block::new(day, start));
+        }
+        if let Some(last) = self.older.last_mut() {
+            last.known |= bit(day);
+            last.touched |= if is_touched { bit(day) } else { 0 };
+            last.lengths[place(day)] = if is_long { LONG } else { short(len) };
         }
     }
 
     /// Puts a day of a block in place of bytes, and moves what follows.
-    fn replace(&mut self, old: &Range<usize>, block: usize, packed: &[u8]) {
-        let (head, head_len) = head(packed.len());
-        let len = head_len + packed.len();
+    fn replace(&mut self, day: Day, old: &Range<usize>, block: usize, packed: &[u8]) {
+        let length = short(packed.len());
+        let head = offset(packed.len()).to_le_bytes();
+        let head = if length == LONG { &head[..] } else { &[] };
+        let len = head.len() + packed.len();
         grow(&mut self.bytes, len.saturating_sub(old.len()));
         let tail = old.end..self.bytes.len();
         let now = old.start + len + tail.len();
@@ -225,8 +238,13 @@ impl Days {
         }
         self.bytes.copy_within(tail, old.start + len);
         self.bytes.truncate(now);
-        self.bytes[old.start..old.start + head_len].copy_from_slice(&head[..head_len]);
-        self.bytes[old.start + head_len..old.start + len].copy_from_slice(packed);
+        let (head_place, place_of_day) = self.bytes[old.start..old.start + len].split_at_mut(head.len());
+        head_place.copy_from_slice(head);
+        place_of_day.copy_from_slice(packed);
+        match self.older.get_mut(block) {
+            Some(of) => of.lengths[place(day)] = length,
+            None => self.newest.is_long = length == LONG,
+        }
         self.shift(block, old.len(), len);
     }
 
@@ -239,8 +257,10 @@ impl Days {
             self.forget(block, day);
         } else if let Some(last) = self.older.last().copied() {
             let day = last.last();
-            let start = offset(self.start_in(&last, day));
-            self.newest = Newest { day, start, is_touched: last.touched & bit(day) != 0 };
+            let start = offset(self.before(&last, place(day)));
+            let is_touched = last.touched & bit(day) != 0;
+            let is_long = last.lengths[place(day)] == LONG;
+            self.newest = Newest { day, start, is_touched, is_long };
             self.forget(block - 1, day);
         } else {
             self.bytes.clear();
@@ -252,6 +272,7 @@ impl Days {
         let of = &mut self.older[block];
         of.known &= !bit(day);
         of.touched &= !bit(day);
+        of.lengths[place(day)] = 0;
         if of.known == 0 {
             self.older.remove(block);
         }
@@ -282,44 +303,46 @@ impl Days {
 }
 
 impl Block {
+    /// The block of a day, which begins there.
+    fn new(day: Day, start: u32) -> Self {
+        Self { number: number(day), start, known: bit(day), touched: 0, lengths: [0; DAYS] }
+    }
+
     fn has(&self, day: Day) -> bool {
         self.number == number(day) && self.known & bit(day) != 0
     }
 
-    /// Those of its days that have a bit here, in order.
-    fn days(&self, of: u32) -> impl Iterator<Item = Day> + use<> {
-        let (first, mut left) = (self.number << BLOCK, self.known & of);
-        std::iter::from_fn(move || {
-            let next = (left != 0).then(|| Day(first | left.trailing_zeros().cast_signed()));
-            left &= left.wrapping_sub(1);
-            next
-        })
+    /// Its days, and how long they are.
+    fn days(&self) -> impl Iterator<Item = (Day, u8)> + use<> {
+        let Self { number, known, lengths, .. } = *self;
+        let first = number << DAYS.ilog2();
+        let known = (0..).zip(lengths).filter(move |(place, _)| known >> place & 1 != 0);
+        known.map(move |(place, len)| (Day(first | place), len))
     }
 
     fn last(&self) -> Day {
-        Day(self.number << BLOCK | self.known.ilog2().cast_signed())
+        Day(self.number << DAYS.ilog2() | self.known.ilog2().cast_signed())
     }
 }
 
 /// The number of the block that a day belongs to.
 fn number(day: Day) -> i32 {
-    day.0 >> BLOCK
+    day.0 >> DAYS.ilog2()
+}
+
+/// Its place there.
+fn place(day: Day) -> usize {
+    day.0.cast_unsigned() as usize % DAYS
 }
 
 /// Its bit there.
-fn bit(day: Day) -> u32 {
-    1 << (day.0 & ((1 << BLOCK) - 1))
+fn bit(day: Day) -> u16 {
+    1 << place(day)
 }
 
-/// What says that a day takes so many bytes: the first of these.
-fn head(len: usize) -> ([u8; 5], usize) {
-    match u8::try_from(len) {
-        Ok(short) if short != LONG => ([short, 0, 0, 0, 0], 1),
-        _ => {
-            let [a, b, c, d] = offset(len).to_le_bytes();
-            ([LONG, a, b, c, d], 5)
-        }
-    }
+/// What is kept of a length beside the day.
+fn short(len: usize) -> u8 {
+    u8::try_from(len).unwrap_or(LONG)
 }
 
 fn offset(bytes: usize) -> u32 {

@@ -58,30 +58,35 @@ impl Sheet {
     }
 
     pub(super) fn name(&self) -> Option<&str> {
-        self.front().text(NAME)
+        self.if_told(NAME)?.text(NAME)
     }
 
     pub(super) fn status(&self) -> Option<&str> {
-        self.front().text(STATUS)
+        self.if_told(STATUS)?.text(STATUS)
     }
 
     pub(super) fn currency(&self) -> Option<&str> {
-        self.front().text(CURRENCY)
+        self.if_told(CURRENCY)?.text(CURRENCY)
     }
 
     /// Daily and lifetime budget.
     pub(super) fn budgets(&self) -> (Option<Micros>, Option<Micros>) {
-        self.front().budgets()
+        self.if_told(BUDGETS).map_or((None, None), |front| front.budgets())
     }
 
     pub(super) fn frequency_7d(&self) -> Option<f64> {
-        let front = self.front();
-        (front.told & FREQUENCY != 0).then_some(front.frequency)
+        self.if_told(FREQUENCY).map(|front| front.frequency)
     }
 
     /// Whether a HIGH signal lies within the 7 days before a day.
     pub(super) fn is_tired(&self, zone: Tz, as_of: Day) -> bool {
-        self.front().told & TIRED[0] != 0 && is_tired(self.read().tired, zone, as_of)
+        self.if_told(TIRED[0]).is_some_and(|_| is_tired(self.read().tired, zone, as_of))
+    }
+
+    /// What was told, if that of a bit was: scores ask for much that mostly was not.
+    fn if_told(&self, bit: u64) -> Option<Front<'_>> {
+        let [told] = Reader::new(&self.0).group();
+        (told & bit != 0).then(|| self.front())
     }
 
     /// The profile, with its texts as they lie here.
