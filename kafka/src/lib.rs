@@ -48,8 +48,9 @@ pub use topics::{
 pub use upload::TransactionalUpload;
 
 /// Keeps freed memory at hand for so long before it goes back to the system, and its largest pieces ten times as long, in the
-/// whole process. For who works by the batch: what one frees the next needs, and getting it from the system anew, page by
-/// page, is a good part of the work. Does nothing where another allocator is used.
+/// whole process; of several wishes the longest counts. For who works by the batch: what one frees the next needs, and getting
+/// it from the system anew, page by page, is a good part of the work. And for who holds a state that grows, and had better give
+/// back at once what it has outgrown. Does nothing where another allocator is used.
 pub fn keep_freed_memory(time: std::time::Duration) {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     native::keep_freed(time);

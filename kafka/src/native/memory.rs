@@ -6,6 +6,7 @@
 //! C library within itself: a pointer that comes from there, such as `realpath`'s, is told by its address and given back to it.
 
 use std::ffi::{c_char, c_int, c_long, c_void};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use libmimalloc_sys as mimalloc;
@@ -44,9 +45,13 @@ static WRAPPED: Wrapped = Wrapped {
 /// `mi_option_purge_delay`, which the binding does not name: milliseconds until what was freed goes back to the system.
 const PURGE_DELAY: mimalloc::mi_option_t = 15;
 
+/// The longest that was asked for; -1 while nobody has asked.
+static ASKED: AtomicI64 = AtomicI64::new(-1);
+
 /// Keeps freed memory at hand for so long, for this process: see [`crate::keep_freed_memory`].
 pub(crate) fn keep_freed(time: Duration) {
     let ms = c_long::try_from(time.as_millis()).unwrap_or(c_long::MAX);
+    let ms = ASKED.fetch_max(ms, Ordering::Relaxed).max(ms);
     // SAFETY: sets a number that the allocator reads whenever it has freed something.
     unsafe { mimalloc::mi_option_set(PURGE_DELAY, ms) }
 }
@@ -123,7 +128,9 @@ mod tests {
         // SAFETY: reads a number.
         let delay = || unsafe { mimalloc::mi_option_get(PURGE_DELAY) };
         assert_eq!(delay(), 10, "the allocator numbers its options otherwise now");
-        keep_freed(Duration::from_secs(1));
-        assert_eq!(delay(), 1_000);
+        for (asked, kept) in [(0, 0), (1_000, 1_000), (0, 1_000)] {
+            keep_freed(Duration::from_millis(asked));
+            assert_eq!(delay(), kept, "the longest of all counts");
+        }
     }
 }

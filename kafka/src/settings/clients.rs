@@ -253,7 +253,9 @@ impl KafkaSettings {
         }))
     }
 
-    fn speaks_directly(&self) -> bool {
+    /// Whether roles speak Kafka's protocol themselves where it is hot.
+    #[must_use]
+    pub fn speaks_directly(&self) -> bool {
         self.direct && self.security == SecurityProtocol::Plaintext
     }
 
