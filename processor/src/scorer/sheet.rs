@@ -80,13 +80,13 @@ impl Sheet {
 
     /// Whether a HIGH signal lies within the 7 days before a day.
     pub(super) fn is_tired(&self, zone: Tz, as_of: Day) -> bool {
-        self.if_told(TIRED[0]).is_some_and(|_| is_tired(self.read().tired, zone, as_of))
+        self.if_told(TIRED[0] | TIRED[1]).is_some_and(|_| is_tired(self.read().tired, zone, as_of))
     }
 
-    /// What was told, if that of a bit was: scores ask for much that mostly was not.
-    fn if_told(&self, bit: u64) -> Option<Front<'_>> {
+    /// What was told, if that of one of the bits was: scores ask for much that mostly was not.
+    fn if_told(&self, bits: u64) -> Option<Front<'_>> {
         let [told] = Reader::new(&self.0).group();
-        (told & bit != 0).then(|| self.front())
+        (told & bits != 0).then(|| self.front())
     }
 
     /// The profile, with its texts as they lie here.
@@ -285,10 +285,8 @@ mod tests {
             prop_assert_eq!(sheet.currency(), profile.currency.value().copied());
             prop_assert_eq!(sheet.budgets(), profile.budgets.value().copied().unwrap_or_default());
             prop_assert_eq!(sheet.frequency_7d(), profile.frequency_7d.value().copied());
-            if profile.tired[0].is_some() {
-                let tired = is_tired(profile.tired, Tz::UTC, Day(as_of));
-                prop_assert_eq!(sheet.is_tired(Tz::UTC, Day(as_of)), tired);
-            }
+            let tired = is_tired(profile.tired, Tz::UTC, Day(as_of));
+            prop_assert_eq!(sheet.is_tired(Tz::UTC, Day(as_of)), tired);
         }
     }
 
