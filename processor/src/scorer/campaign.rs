@@ -53,6 +53,12 @@ pub(super) struct Core {
     pub(super) known_since: TimestampMs,
 }
 
+impl Core {
+    pub(super) fn new(known_since: TimestampMs) -> Self {
+        Self { metrics_at: None, currency: None, known_since }
+    }
+}
+
 impl CampaignState {
     /// A campaign of which nothing is known. `None` when the key is not a campaign key.
     pub(super) fn new(key: &str, known_since: TimestampMs, policies: &[Arc<Policy>]) -> Option<Self> {
@@ -69,7 +75,7 @@ impl CampaignState {
             parts,
             colons,
             about: About { profile: Sheet::default(), zone: account_zone.unwrap_or(Tz::UTC) },
-            core: Core { metrics_at: None, currency: None, known_since },
+            core: Core::new(known_since),
             days: Days::default(),
             spend_min,
             account_zone,

@@ -201,3 +201,25 @@ fn number(len: usize) -> u32 {
         .filter(|len| *len < NONE)
         .expect("a transaction is far below four billion of anything")
 }
+
+#[cfg(test)]
+mod tests {
+    use schemas::TimestampMs;
+
+    use super::*;
+
+    #[test]
+    fn days_are_undone_the_last_first_each_with_just_the_bytes_that_it_had() {
+        let core = Core::new(TimestampMs(0));
+        let (cause, mut days, mut journal) = (Cause::default(), Days::default(), Journal::new());
+        let touch = journal.enter_campaign(0, Some(core), cause, Micros(0));
+        let lengths = [(1, Some(3)), (2, None), (3, Some(300)), (4, Some(1)), (5, None)];
+        for (day, len) in lengths {
+            let packed = len.map(|len| vec![1; len]);
+            packed.iter().for_each(|packed| days.put(None, Day(day), packed));
+            journal.note_day((0, touch), Day(day), (&days, days.find(Day(day)).as_ref()), cause);
+        }
+        let undone = journal.undone_days().map(|(day, before)| (day.day.0, before.map(<[u8]>::len)));
+        assert!(undone.eq(lengths.into_iter().rev()));
+    }
+}
