@@ -170,5 +170,9 @@ mod tests {
     fn moments_are_shown_in_utc() {
         assert_eq!(TimestampMs(1_700_000_000_123).to_string(), "2023-11-14T22:13:20.123Z");
         assert_eq!(TimestampMs(-1).to_string(), "1969-12-31T23:59:59.999Z");
+        for moment in [1_700_000_000_123, -1, 0, 1_709_254_861_007].map(TimestampMs) {
+            assert_eq!(moment.iso().as_ref().map(<[u8; 24]>::as_slice), Some(moment.to_string().as_bytes()));
+        }
+        assert_eq!(TimestampMs(i64::MAX).iso(), None);
     }
 }

@@ -31,7 +31,6 @@ struct Newest {
     /// Where it begins, with its length if it is long.
     start: u32,
     is_touched: bool,
-    is_long: bool,
 }
 
 /// Those of 16 days that are known.
@@ -78,9 +77,9 @@ impl Days {
             return None;
         }
         if day == self.newest.day {
-            let Newest { start, is_touched, is_long, .. } = self.newest;
+            let Newest { start, is_touched, .. } = self.newest;
             let whole = start as usize..self.end();
-            let start = whole.start + if is_long { HEAD } else { 0 };
+            let start = whole.start + if short(whole.len()) == LONG { HEAD } else { 0 };
             return Some(Place { whole, start, block: self.older.len(), is_touched });
         }
         let at = self.block_at(day);
@@ -153,8 +152,7 @@ impl Days {
     }
 
     pub(super) fn oldest(&self) -> Option<Day> {
-        let older = self.older.first().and_then(|block| block.days().next());
-        older.map(|(day, _)| day).or_else(|| (!self.bytes.is_empty()).then_some(self.newest.day))
+        self.all().next().map(|(day, _)| day)
     }
 
     /// Notes whether the open transaction has touched a day that is here.
@@ -185,16 +183,16 @@ impl Days {
 
     /// Adds a day without bytes, and returns where they are to be and its block.
     fn insert(&mut self, day: Day) -> (usize, usize) {
-        let (is_touched, is_long) = (false, false);
+        let is_touched = false;
         if self.bytes.is_empty() {
             self.bytes.resize(PADDING, 0);
-            self.newest = Newest { day, start: 0, is_touched, is_long };
+            self.newest = Newest { day, start: 0, is_touched };
             return (0, 0);
         }
         if day > self.newest.day {
             let end = self.end();
             self.push();
-            self.newest = Newest { day, start: offset(end), is_touched, is_long };
+            self.newest = Newest { day, start: offset(end), is_touched };
             return (end, self.older.len());
         }
         let at = self.block_at(day);
@@ -211,7 +209,7 @@ impl Days {
 
     /// Adds the newest day to the older ones.
     fn push(&mut self) {
-        let Newest { day, start, is_touched, is_long } = self.newest;
+        let Newest { day, start, is_touched } = self.newest;
         let len = self.end() - start as usize;
         if self.older.last().is_none_or(|last| last.number != number(day)) {
             grow(&mut self.older, 1);
@@ -220,7 +218,7 @@ impl Days {
         if let Some(last) = self.older.last_mut() {
             last.known |= bit(day);
             last.touched |= if is_touched { bit(day) } else { 0 };
-            last.lengths[place(day)] = if is_long { LONG } else { short(len) };
+            last.lengths[place(day)] = short(len);
         }
     }
 
@@ -241,9 +239,8 @@ impl Days {
         let (head_place, place_of_day) = self.bytes[old.start..old.start + len].split_at_mut(head.len());
         head_place.copy_from_slice(head);
         place_of_day.copy_from_slice(packed);
-        match self.older.get_mut(block) {
-            Some(of) => of.lengths[place(day)] = length,
-            None => self.newest.is_long = length == LONG,
+        if let Some(of) = self.older.get_mut(block) {
+            of.lengths[place(day)] = length;
         }
         self.shift(block, old.len(), len);
     }
@@ -259,8 +256,7 @@ impl Days {
             let day = last.last();
             let start = offset(self.before(&last, place(day)));
             let is_touched = last.touched & bit(day) != 0;
-            let is_long = last.lengths[place(day)] == LONG;
-            self.newest = Newest { day, start, is_touched, is_long };
+            self.newest = Newest { day, start, is_touched };
             self.forget(block - 1, day);
         } else {
             self.bytes.clear();
@@ -340,7 +336,7 @@ fn bit(day: Day) -> u16 {
     1 << place(day)
 }
 
-/// What is kept of a length beside the day.
+/// What is kept of a length beside the day. One that says it itself is long with it too.
 fn short(len: usize) -> u8 {
     u8::try_from(len).unwrap_or(LONG)
 }

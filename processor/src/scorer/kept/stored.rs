@@ -1,4 +1,4 @@
-//! Kept sums as bytes, a third of their size: many of the numbers are small, and the leads of most days are none.
+//! Kept sums as bytes: many of the numbers are small, and the leads of most days are none.
 
 use schemas::{Day, Micros};
 
